@@ -1,0 +1,3 @@
+//! Attention by kind and length.
+
+fn main() {}

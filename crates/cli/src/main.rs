@@ -1,0 +1,3 @@
+//! The `reformer` program: arguments and printing. No logic that a library user would miss.
+
+fn main() {}

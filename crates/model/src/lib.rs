@@ -1,0 +1,1 @@
+//! The Reformer: config, layers, and whole recordings for training, evaluation and decoding. Names no backend.

@@ -1,0 +1,1 @@
+//! MultiWOZ dialogues in, plain types and training text out. Knows no tensors.

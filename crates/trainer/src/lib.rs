@@ -1,0 +1,1 @@
+//! Batches, schedule, the training loop, evaluation and metrics.

@@ -1,0 +1,3 @@
+//! The runner. Holds no logic a library user would miss.
+
+fn main() {}
