@@ -1,0 +1,77 @@
+//! Memory of tensors: buffers of 4-byte words, aligned to cache lines, and typed views of them.
+
+use reformer_tensor::{DType, Shape};
+
+/// One cache line; buffers are made of these, so that every buffer starts on one (aligned SIMD loads, no false sharing).
+#[derive(Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
+#[repr(C, align(64))]
+struct Line([u32; Line::WORDS]);
+
+impl Line {
+    const WORDS: usize = 16;
+}
+
+/// Zeroed words.
+#[derive(Default)]
+pub(crate) struct Buffer {
+    lines: Vec<Line>,
+    words: usize,
+}
+
+impl Buffer {
+    /// A zeroed buffer of `words` 4-byte words. The system hands out zeroed pages lazily.
+    pub fn zeroed(words: usize) -> Self {
+        Self { lines: bytemuck::zeroed_vec(words.div_ceil(Line::WORDS)), words }
+    }
+
+    pub fn words(&self) -> &[u32] {
+        &bytemuck::cast_slice(&self.lines)[..self.words]
+    }
+
+    pub fn words_mut(&mut self) -> &mut [u32] {
+        &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.words]
+    }
+}
+
+/// A tensor that is read.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub words: &'a [u32],
+    pub shape: Shape,
+    pub dtype: DType,
+}
+
+impl<'a> View<'a> {
+    pub fn f32(&self) -> &'a [f32] {
+        bytemuck::cast_slice(self.words)
+    }
+
+    pub fn u32(&self) -> &'a [u32] {
+        self.words
+    }
+
+    pub fn i32(&self) -> &'a [i32] {
+        bytemuck::cast_slice(self.words)
+    }
+}
+
+/// A tensor that is updated or written.
+pub(crate) struct ViewMut<'a> {
+    pub words: &'a mut [u32],
+    pub shape: Shape,
+    pub dtype: DType,
+}
+
+impl ViewMut<'_> {
+    pub fn f32(&mut self) -> &mut [f32] {
+        bytemuck::cast_slice_mut(self.words)
+    }
+
+    pub fn u32(&mut self) -> &mut [u32] {
+        self.words
+    }
+
+    pub fn i32(&mut self) -> &mut [i32] {
+        bytemuck::cast_slice_mut(self.words)
+    }
+}

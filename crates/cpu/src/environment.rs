@@ -1,0 +1,52 @@
+//! What a kernel may know of the machine: threads, SIMD level, which twin to run. Operands of an instruction as typed slices.
+
+use crate::buffer::{View, ViewMut};
+
+/// The SIMD level that kernels use; chosen at run time, forced in tests.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Level {
+    /// Plain Rust without fused multiply-add. Runs everywhere; its bits differ from the others'.
+    Portable,
+    /// AVX2 and FMA.
+    Avx2,
+    /// AVX-512 (x86-64-v4). The same bits as AVX2.
+    Avx512,
+}
+
+/// Which twin of each op runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Kernels {
+    /// The fast kernel.
+    #[default]
+    Fast,
+    /// The straightforward one: what the fast one is tested against.
+    Naive,
+}
+
+/// What a kernel may know of the machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Environment {
+    /// Threads of the rayon pool that the kernel runs in. It must not change a bit.
+    pub threads: usize,
+    /// The SIMD level.
+    pub level: Level,
+    /// Which twin.
+    pub kernels: Kernels,
+}
+
+/// Why a kernel stopped. The executor adds the op and its scope.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Fault {
+    /// A share of a stream is NaN or out of range.
+    Range { value: f32, limit: f32 },
+    /// An index points outside its table.
+    Index { operand: &'static str, value: u32, at: usize, largest: u32 },
+}
+
+/// The operands of one instruction, in the order of its recording (see each op's documentation in `reformer_tensor::op`).
+/// `updates` hold the old content; every element of `writes` must be written (it may hold NaN before).
+pub(crate) struct Operands<'a> {
+    pub reads: Vec<View<'a>>,
+    pub updates: Vec<ViewMut<'a>>,
+    pub writes: Vec<ViewMut<'a>>,
+}
