@@ -234,6 +234,21 @@ impl Program {
         updated.into_iter().chain(written).collect()
     }
 
+    /// Records an instruction without updates once more, reading other values of the same shapes; returns its fresh results.
+    pub fn record_again(&mut self, instruction: &Instruction, reads: &[Tensor]) -> Vec<Tensor> {
+        let names: Vec<(String, Shape, DType)> = instruction
+            .writes
+            .iter()
+            .map(|&id| {
+                let value = self.info(id);
+                (value.name.clone(), value.shape, value.dtype)
+            })
+            .collect();
+        let writes: Vec<(&str, Shape, DType)> =
+            names.iter().map(|(name, shape, dtype)| (name.as_str(), *shape, *dtype)).collect();
+        self.push(instruction.op.clone(), reads, &[], &writes)
+    }
+
     /// Keeps the first mistake.
     pub(crate) fn fail(&mut self, error: RecordError) {
         self.error.get_or_insert(error);
