@@ -131,6 +131,20 @@ pub trait Store {
     fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
+impl Plan {
+    /// Declares every state that the plan touches; new ones start as zeros.
+    ///
+    /// # Errors
+    /// If one exists with another shape or type.
+    pub fn declare_states(&self, store: &mut dyn Store) -> Result<(), BackendError> {
+        for state in &self.program.states {
+            let value = self.program.info(state.value);
+            store.declare(&state.name, value.shape, value.dtype)?;
+        }
+        Ok(())
+    }
+}
+
 /// A plan that is ready to run.
 pub trait Prepared {
     /// Runs the plan once. States that the plan updates are changed; after an error their content is undefined.
