@@ -1,0 +1,68 @@
+//! Where the workspace is and how to call cargo in it. What is done with either is elsewhere.
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+/// The workspace's root: the folder that holds `xtask/`.
+pub fn root() -> &'static Path {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask)
+}
+
+/// The cargo that started us, so that the same toolchain is used throughout.
+pub fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// `cargo metadata` of the workspace below `root`, with all dependencies if `dependencies`.
+pub fn metadata(root: &Path, dependencies: bool) -> anyhow::Result<Value> {
+    let mut command = cargo();
+    command.args(["metadata", "--format-version", "1", "--manifest-path"]).arg(root.join("Cargo.toml"));
+    if !dependencies {
+        command.arg("--no-deps");
+    }
+    let output = command.stderr(Stdio::inherit()).output().context("cannot start `cargo metadata`")?;
+    if !output.status.success() {
+        bail!("`cargo metadata` failed in {}; its message is above", root.display());
+    }
+    serde_json::from_slice(&output.stdout).context("`cargo metadata` printed something that is not JSON")
+}
+
+/// Where cargo puts what it builds.
+pub fn target_folder(root: &Path) -> anyhow::Result<PathBuf> {
+    let metadata = metadata(root, false)?;
+    let folder = metadata["target_directory"].as_str().context("`cargo metadata` names no target_directory")?;
+    Ok(folder.into())
+}
+
+/// A process's exit code as a shell would report it: 128 + n after signal n.
+pub fn exit_code(status: ExitStatus) -> u8 {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return u8::try_from(128 + signal).unwrap_or(crate::FAILED);
+    }
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(crate::FAILED)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_what_a_shell_reports() {
+        for (script, code) in
+            [("exit 0", 0), ("exit 2", 2), ("exit 101", 101), ("kill -9 $$", 137), ("kill -2 $$", 130)]
+        {
+            let status = Command::new("sh").args(["-c", script]).status().expect("sh is everywhere");
+            assert_eq!(exit_code(status), code, "{script}");
+        }
+    }
+
+    #[test]
+    fn the_root_is_the_workspace() {
+        let metadata = metadata(root(), false).expect("this is a workspace");
+        assert_eq!(metadata["workspace_root"].as_str().map(Path::new), Some(root()));
+    }
+}
