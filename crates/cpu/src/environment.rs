@@ -13,6 +13,37 @@ pub enum Level {
     Avx512,
 }
 
+impl Level {
+    /// The best level of this machine.
+    pub fn detect() -> Self {
+        Self::available().last().copied().unwrap_or(Level::Portable)
+    }
+
+    /// Every level of this machine, the best one last.
+    pub fn available() -> Vec<Self> {
+        let mut levels = vec![Level::Portable];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if pulp::x86::V3::try_new().is_some() {
+                levels.push(Level::Avx2);
+            }
+            if pulp::x86::V4::try_new().is_some() {
+                levels.push(Level::Avx512);
+            }
+        }
+        levels
+    }
+
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Portable => "portable",
+            Level::Avx2 => "AVX2",
+            Level::Avx512 => "AVX-512",
+        }
+    }
+}
+
 /// Which twin of each op runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Kernels {

@@ -1,4 +1,265 @@
-//! Runs plans: slots, operands, faults. No numeric code.
+//! Runs plans: slots, operands, copies, faults. No numeric code.
+
+use crate::buffer::{Buffer, View, ViewMut};
+use crate::environment::{Environment, Fault, Kernels, Level, Operands};
+use crate::ops;
+use crate::store::{CpuStore, describe, describe_tensor, host_tensor, words_of};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use reformer_tensor::{
+    Backend, BackendError, Checks, HostTensor, Inputs, Instruction, Location, Outputs, Plan, Prepared, Program,
+    RunError, Store, ValueId,
+};
+use std::sync::Arc;
+
+/// What slots hold before a checked run: a NaN as f32, an impossible index as u32.
+const POISON: u32 = 0x7fc0_dead;
+/// What stands behind a slot in a checked run.
+const GUARD: u32 = 0x6a75_6172;
+/// Guard words behind a slot: one cache line.
+const GUARD_WORDS: usize = 16;
 
 /// The CPU backend.
-pub struct Cpu;
+pub struct Cpu {
+    environment: Environment,
+    pool: Arc<ThreadPool>,
+}
+
+impl Cpu {
+    /// A backend with `threads` threads (0: one a core), the best SIMD level, and fast kernels.
+    pub fn new(threads: usize) -> Self {
+        Self::with(Environment { threads, level: Level::detect(), kernels: Kernels::Fast })
+    }
+
+    /// A backend with everything said.
+    pub fn with(environment: Environment) -> Self {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if environment.threads == 0 { cores() } else { environment.threads };
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("reformer-cpu-{index}"))
+            .build()
+            .expect("the system can start as many threads as it was asked for");
+        Self { environment: Environment { threads, ..environment }, pool: Arc::new(pool) }
+    }
+}
+
+impl Backend for Cpu {
+    fn name(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn adapter(&self) -> String {
+        let Environment { threads, level, kernels } = self.environment;
+        let naive = if kernels == Kernels::Naive { ", naive kernels" } else { "" };
+        format!("{}, {threads} thread{}{naive}", level.name(), if threads == 1 { "" } else { "s" })
+    }
+
+    fn scratch_bytes(&self, program: &Program) -> u64 {
+        ops::scratch_bytes(program, &self.environment)
+    }
+
+    fn store(&self) -> Box<dyn Store> {
+        Box::new(CpuStore::default())
+    }
+
+    fn prepare(&self, plan: Plan, checks: Checks) -> Result<Box<dyn Prepared>, BackendError> {
+        let guard = if checks == Checks::Poison { GUARD_WORDS } else { 0 };
+        let slots = plan.slots.iter().map(|slot| Buffer::zeroed((slot.bytes / 4) as usize + guard)).collect();
+        Ok(Box::new(CpuPrepared { plan, slots, checks, environment: self.environment, pool: self.pool.clone() }))
+    }
+}
+
+struct CpuPrepared {
+    plan: Plan,
+    slots: Vec<Buffer>,
+    checks: Checks,
+    environment: Environment,
+    pool: Arc<ThreadPool>,
+}
+
+/// A mutable buffer that was taken out of its place while an instruction runs.
+struct Taken {
+    place: Location,
+    buffer: Buffer,
+}
+
+impl Prepared for CpuPrepared {
+    fn run(&mut self, store: &mut dyn Store, inputs: &Inputs) -> Result<Outputs, RunError> {
+        let foreign = || BackendError::Device("the store belongs to another backend".to_owned());
+        let store = store.as_any_mut().downcast_mut::<CpuStore>().ok_or_else(foreign)?;
+        let inputs = self.inputs(inputs)?;
+        self.check_states(store)?;
+        if self.checks == Checks::Poison {
+            self.poison();
+        }
+        let pool = self.pool.clone();
+        pool.install(|| self.instructions(store, &inputs))?;
+        let outputs = self.plan.program.outputs.iter().map(|(name, id)| {
+            let value = self.plan.program.info(*id);
+            let words = self.words(*id, store, &inputs);
+            (name.clone(), host_tensor(&words[..value.shape.elements()], value.shape, value.dtype))
+        });
+        Ok(outputs.collect())
+    }
+
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}
+
+impl CpuPrepared {
+    fn inputs<'a>(&self, inputs: &'a Inputs) -> Result<Vec<&'a [u32]>, RunError> {
+        let mut found = Vec::new();
+        for (name, id) in &self.plan.program.inputs {
+            let value = self.plan.program.info(*id);
+            let given = inputs.get(name);
+            let words = given.and_then(|tensor: &HostTensor| words_of(tensor, value.shape, value.dtype));
+            found.push(words.ok_or_else(|| RunError::Input {
+                name: name.clone(),
+                got: given.map_or_else(|| "missing".to_owned(), describe_tensor),
+                expected: describe(value.shape, value.dtype),
+            })?);
+        }
+        Ok(found)
+    }
+
+    fn check_states(&self, store: &CpuStore) -> Result<(), RunError> {
+        for spec in &self.plan.program.states {
+            let value = self.plan.program.info(spec.value);
+            let state =
+                store.states.get(&spec.name).ok_or_else(|| BackendError::Missing { name: spec.name.clone() })?;
+            if state.shape != value.shape || state.dtype != value.dtype {
+                let (got, expected) = (describe(state.shape, state.dtype), describe(value.shape, value.dtype));
+                return Err(BackendError::State { name: spec.name.clone(), got, expected }.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn poison(&mut self) {
+        for buffer in &mut self.slots {
+            let words = buffer.words_mut();
+            let (content, guard) = words.split_at_mut(words.len() - GUARD_WORDS);
+            content.fill(POISON);
+            guard.fill(GUARD);
+        }
+    }
+
+    fn words<'a>(&'a self, id: ValueId, store: &'a CpuStore, inputs: &[&'a [u32]]) -> &'a [u32] {
+        match self.plan.location(id) {
+            Location::Input(number) => inputs[number],
+            Location::State(number) => {
+                let name = &self.plan.program.states[number].name;
+                store.states[name].buffer.words()
+            }
+            Location::Slot(number) => self.slots[number].words(),
+            Location::Nowhere => &[],
+        }
+    }
+
+    fn take(&mut self, id: ValueId, store: &mut CpuStore) -> Taken {
+        let place = self.plan.location(id);
+        let buffer = match place {
+            Location::State(number) => {
+                let name = &self.plan.program.states[number].name;
+                store.states.get_mut(name).map(|state| std::mem::take(&mut state.buffer)).unwrap_or_default()
+            }
+            Location::Slot(number) => std::mem::take(&mut self.slots[number]),
+            Location::Input(_) | Location::Nowhere => Buffer::default(),
+        };
+        Taken { place, buffer }
+    }
+
+    fn put_back(&mut self, taken: Taken, store: &mut CpuStore) {
+        match taken.place {
+            Location::State(number) => {
+                let name = &self.plan.program.states[number].name;
+                if let Some(state) = store.states.get_mut(name) {
+                    state.buffer = taken.buffer;
+                }
+            }
+            Location::Slot(number) => self.slots[number] = taken.buffer,
+            Location::Input(_) | Location::Nowhere => {}
+        }
+    }
+
+    fn instructions(&mut self, store: &mut CpuStore, inputs: &[&[u32]]) -> Result<(), RunError> {
+        for step in 0..self.plan.schedule.len() {
+            let instruction = self.plan.program.instructions[self.plan.schedule[step]].clone();
+            let result = self.instruction(&instruction, store, inputs);
+            result.map_err(|fault| self.name_fault(&instruction, fault))?;
+            if self.checks == Checks::Poison {
+                self.check_guards(&instruction)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn instruction(&mut self, instruction: &Instruction, store: &mut CpuStore, inputs: &[&[u32]]) -> Result<(), Fault> {
+        let mut updated: Vec<Taken> = Vec::new();
+        for &(old, new) in &instruction.updates {
+            let mut taken = self.take(new, store);
+            if self.plan.location(old) != taken.place {
+                let length = self.plan.program.info(new).shape.elements();
+                taken.buffer.words_mut()[..length].copy_from_slice(&self.words(old, store, inputs)[..length]);
+            }
+            updated.push(taken);
+        }
+        let mut written: Vec<Taken> = instruction.writes.iter().map(|&id| self.take(id, store)).collect();
+        let program = &self.plan.program;
+        let mut operands = Operands {
+            reads: instruction.reads.iter().map(|&id| self.view(id, store, inputs)).collect(),
+            updates: instruction
+                .updates
+                .iter()
+                .zip(&mut updated)
+                .map(|(&(_, new), taken)| view_mut(program, new, taken))
+                .collect(),
+            writes: instruction
+                .writes
+                .iter()
+                .zip(&mut written)
+                .map(|(&id, taken)| view_mut(program, id, taken))
+                .collect(),
+        };
+        let result = ops::run(&instruction.op, &self.environment, &mut operands);
+        for taken in updated.into_iter().chain(written) {
+            self.put_back(taken, store);
+        }
+        result
+    }
+
+    fn view<'a>(&'a self, id: ValueId, store: &'a CpuStore, inputs: &[&'a [u32]]) -> View<'a> {
+        let value = self.plan.program.info(id);
+        let words = &self.words(id, store, inputs)[..value.shape.elements()];
+        View { words, shape: value.shape, dtype: value.dtype }
+    }
+
+    fn check_guards(&self, instruction: &Instruction) -> Result<(), RunError> {
+        for (slot, buffer) in self.slots.iter().enumerate() {
+            let words = buffer.words();
+            if words[words.len() - GUARD_WORDS..].iter().any(|&word| word != GUARD) {
+                let scope = self.plan.program.scopes[instruction.scope].clone();
+                return Err(RunError::Guard { op: instruction.op.name(), scope, slot });
+            }
+        }
+        Ok(())
+    }
+
+    fn name_fault(&self, instruction: &Instruction, fault: Fault) -> RunError {
+        let op = instruction.op.name();
+        let scope = self.plan.program.scopes[instruction.scope].clone();
+        match fault {
+            Fault::Range { value, limit } => RunError::Range { op, scope, value, limit },
+            Fault::Index { operand, value, at, largest } => {
+                RunError::Index { op, scope, operand: operand.to_owned(), value, at, largest }
+            }
+        }
+    }
+}
+
+fn view_mut<'a>(program: &Program, id: ValueId, taken: &'a mut Taken) -> ViewMut<'a> {
+    let value = program.info(id);
+    let words = &mut taken.buffer.words_mut()[..value.shape.elements()];
+    ViewMut { words, shape: value.shape, dtype: value.dtype }
+}

@@ -1,10 +1,20 @@
 //! Interpreter 1: every op on the CPU. The public face is [`Cpu`]; kernels are in `ops/`, one file an op.
 
+mod attention;
 mod buffer;
+mod dropout;
 mod environment;
 mod executor;
+mod math;
+mod norm;
+mod normed;
 mod ops;
+mod product;
+mod scratch;
+mod simd;
 mod store;
+mod stream;
+mod tiles;
 
 pub use environment::{Environment, Kernels, Level};
 pub use executor::Cpu;

@@ -23,7 +23,7 @@ mod sort_by_bucket;
 mod zeros;
 
 use crate::environment::{Environment, Fault, Operands};
-use reformer_tensor::Op;
+use reformer_tensor::{Op, Program};
 
 /// Runs one instruction.
 pub(crate) fn run(op: &Op, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
@@ -50,4 +50,9 @@ pub(crate) fn run(op: &Op, environment: &Environment, operands: &mut Operands<'_
         Op::GradientNorm(op) => gradient_norm::run(op, environment, operands),
         Op::AdamW(op) => adamw::run(op, environment, operands),
     }
+}
+
+/// A bound of what the kernels take beside the plan's slots.
+pub(crate) fn scratch_bytes(_program: &Program, _environment: &Environment) -> u64 {
+    0
 }

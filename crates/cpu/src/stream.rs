@@ -1,0 +1,111 @@
+//! Residual streams: reading rows as f32, adding shares exactly, stopping at what does not fit. See `docs/attention.md` and the
+//! design of fixed-point streams in `docs/ARCHITECTURE.md`.
+
+use crate::environment::Fault;
+use reformer_tensor::{DType, Direction};
+
+/// 2^-bits and 2^(31-bits): the unit and the first magnitude that does not fit. For f32 streams every finite number fits.
+#[derive(Clone, Copy)]
+pub(crate) struct Unit {
+    fixed: bool,
+    unit: f32,
+    inverse: f32,
+    limit: f32,
+}
+
+impl Unit {
+    pub fn of(dtype: DType) -> Self {
+        match dtype {
+            DType::Fixed { fraction_bits } => {
+                let inverse = f32::from_bits((127 + u32::from(fraction_bits)) << 23);
+                let limit = f32::from_bits((127 + 31 - u32::from(fraction_bits)) << 23);
+                Self { fixed: true, unit: 1.0 / inverse, inverse, limit }
+            }
+            DType::F32 | DType::U32 => Self { fixed: false, unit: 1.0, inverse: 1.0, limit: f32::INFINITY },
+        }
+    }
+
+    /// A row of the stream as numbers.
+    #[inline(always)]
+    pub fn load(self, words: &[u32], out: &mut [f32]) {
+        if self.fixed {
+            for (out, &word) in out.iter_mut().zip(words) {
+                *out = word as i32 as f32 * self.unit;
+            }
+        } else {
+            for (out, &word) in out.iter_mut().zip(words) {
+                *out = f32::from_bits(word);
+            }
+        }
+    }
+
+    /// Adds a share to a row of the stream, or takes it off. The share is checked first, as integers: a maximum of floats could
+    /// hide a NaN.
+    #[inline(always)]
+    pub fn add(self, words: &mut [u32], share: &[f32], direction: Direction) -> Result<(), Fault> {
+        self.check(share)?;
+        if self.fixed {
+            let sign = if direction == Direction::Forward { 1i32 } else { -1 };
+            for (word, &share) in words.iter_mut().zip(share) {
+                let fixed = (share * self.inverse).round_ties_even() as i32;
+                *word = word.wrapping_add(fixed.wrapping_mul(sign) as u32);
+            }
+        } else {
+            let sign = if direction == Direction::Forward { 1.0f32 } else { -1.0 };
+            for (word, &share) in words.iter_mut().zip(share) {
+                *word = (f32::from_bits(*word) + share * sign).to_bits();
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets a row of the stream.
+    #[inline(always)]
+    pub fn store(self, words: &mut [u32], values: &[f32]) -> Result<(), Fault> {
+        words.fill(0);
+        self.add(words, values, Direction::Forward)
+    }
+
+    #[inline(always)]
+    fn check(self, share: &[f32]) -> Result<(), Fault> {
+        let mut largest = 0u32;
+        for &value in share {
+            largest = largest.max(value.to_bits() & 0x7fff_ffff);
+        }
+        if largest < self.limit.to_bits() {
+            return Ok(());
+        }
+        let value = share.iter().copied().find(|value| value.to_bits() & 0x7fff_ffff == largest);
+        Err(Fault::Range { value: value.unwrap_or(f32::NAN), limit: self.limit })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adding_and_taking_off_gives_the_same_bits_back() {
+        let unit = Unit::of(DType::STREAM);
+        let shares = reformer_tensor::Key::from_seed(3).normal(1000);
+        let mut words = vec![0u32; 1000];
+        unit.store(&mut words, &reformer_tensor::Key::from_seed(4).normal(1000)).unwrap();
+        let before = words.clone();
+        unit.add(&mut words, &shares, Direction::Forward).unwrap();
+        assert_ne!(words, before);
+        unit.add(&mut words, &shares, Direction::Reverse).unwrap();
+        assert_eq!(words, before);
+    }
+
+    #[test]
+    fn what_does_not_fit_stops_before_anything_is_added() {
+        let unit = Unit::of(DType::STREAM);
+        for bad in [f32::NAN, f32::INFINITY, 4096.0, -5000.0] {
+            let mut words = [7u32, 7];
+            let fault = unit.add(&mut words, &[1.0, bad], Direction::Forward).unwrap_err();
+            assert!(matches!(fault, Fault::Range { limit: 4096.0, .. }), "{bad}: {fault:?}");
+            assert_eq!(words, [7, 7]);
+        }
+        assert!(unit.add(&mut [0], &[4095.9], Direction::Forward).is_ok());
+    }
+}

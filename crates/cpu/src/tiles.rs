@@ -1,0 +1,28 @@
+//! Cutting rows into tiles for threads. A tile never changes a bit: rows are independent, and sums over rows go by blocks.
+
+use crate::environment::{Environment, Fault};
+use rayon::prelude::*;
+
+/// Rows that one product is given at most: enough that packing the weights is paid back, few enough for the second-level cache.
+const MOST_ROWS: usize = 256;
+/// Tiles are multiples of this, the height of gemm's kernels.
+const STEP: usize = 16;
+
+/// Rows of a tile, so that every thread has one.
+pub(crate) fn tile_rows(rows: usize, environment: &Environment) -> usize {
+    rows.div_ceil(environment.threads.max(1)).next_multiple_of(STEP).min(MOST_ROWS)
+}
+
+/// Runs `work` on every item in parallel; the first fault, in order of the items, is returned.
+pub(crate) fn try_each<T: Send>(
+    items: Vec<T>,
+    work: impl Fn(T) -> Result<(), Fault> + Sync + Send,
+) -> Result<(), Fault> {
+    let results: Vec<Result<(), Fault>> = items.into_par_iter().map(work).collect();
+    results.into_iter().collect()
+}
+
+/// Cuts mutable rows of `width` into tiles of `rows`, with the first row of each.
+pub(crate) fn cut<T>(data: &mut [T], width: usize, rows: usize) -> impl Iterator<Item = (usize, &mut [T])> {
+    data.chunks_mut((rows * width).max(1)).enumerate().map(move |(index, chunk)| (index * rows, chunk))
+}
