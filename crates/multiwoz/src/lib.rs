@@ -1,1 +1,48 @@
 //! MultiWOZ dialogues in, plain types and training text out. Knows no tensors.
+//!
+//! A [`Source`] is data whose layout was recognised: a folder in the layout of MultiWOZ 2.2, a `.jsonl` file of own
+//! dialogues, or the embedded [`sample`]. It gives [`Dialogue`]s by [`Split`], all at once or a file at a time. Whatever is
+//! wrong with a file is a [`DataError`] that names the file, the dialogue, the turn, the field and its value; nothing is
+//! left out silently. [`check`] finds all flaws, [`stats`] counts, [`write`] writes.
+//!
+//! ```
+//! use reformer_multiwoz::{Source, Split};
+//!
+//! # fn main() -> Result<(), reformer_multiwoz::DataError> {
+//! let source = Source::sample(); // or Source::open("data/multiwoz-2.2")?
+//! let dialogues = source.split(Split::Test)?;
+//! let first = &dialogues[0];
+//! println!("{} is about {}", first.id, first.services.join(" and "));
+//! for turn in &first.turns {
+//!     println!("{}: {}", turn.speaker, turn.utterance);
+//!     for (slot, values) in turn.belief_state() {
+//!         println!("    {slot} = {}", values.join(" or "));
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod check;
+mod corpus;
+mod dialogue;
+mod error;
+mod fields;
+mod fingerprint;
+mod json;
+pub mod sample;
+mod schema_guided;
+mod source;
+mod split;
+mod stats;
+mod transcripts;
+mod write;
+
+pub use check::{Flaw, check, check_source};
+pub use corpus::Corpus;
+pub use dialogue::{BeliefState, Dialogue, Frame, Speaker, State, Turn};
+pub use error::{DataError, FieldProblem, Place};
+pub use source::{Part, Parts, Source};
+pub use split::Split;
+pub use stats::{SplitStats, Stats, stats};
+pub use write::{IntentSchema, ServiceSchema, SlotSchema, write};
