@@ -1,0 +1,98 @@
+//! Cases of `head_loss`.
+
+use super::operands::{PLAIN, head, targets};
+use crate::case::Case;
+use crate::fixture::{Fixture, Home};
+use crate::tolerance::{Tolerance, norm_roundings};
+use reformer_tensor::DType;
+
+/// Sizes of a head.
+#[derive(Clone, Copy)]
+pub(super) struct Sizes {
+    pub rows: usize,
+    pub width: usize,
+    pub vocabulary: usize,
+    /// The deviation of the logits.
+    pub sharpness: f32,
+    /// Whether every third row is unscored.
+    pub holes: bool,
+    pub stream: DType,
+}
+
+pub(super) const ODD: Sizes =
+    Sizes { rows: 61, width: 24, vocabulary: 37, sharpness: 1.5, holes: false, stream: DType::STREAM };
+pub(super) const ONE_ROW: Sizes = Sizes { rows: 1, width: 8, ..ODD };
+pub(super) const HOLES: Sizes = Sizes { rows: 130, holes: true, ..ODD };
+pub(super) const ACROSS: Sizes = Sizes { rows: 1027, ..ODD };
+pub(super) const LARGE: Sizes = Sizes { rows: 17, width: 33, vocabulary: 1031, ..ODD };
+pub(super) const PLAIN_STREAM: Sizes = Sizes { stream: PLAIN, ..ODD };
+
+/// Deviations that the largest of the cases' logits lies from zero: one in a million is beyond.
+const EXTREME: f32 = 5.0;
+
+impl Sizes {
+    /// Roundings of a logit: the norm of both streams and a product as long.
+    pub fn logit_roundings(&self) -> usize {
+        norm_roundings(2 * self.width) + 2 * self.width + 1
+    }
+
+    /// About the largest logit.
+    pub fn bound(&self) -> f64 {
+        f64::from(EXTREME * self.sharpness.max(1.0))
+    }
+
+    /// A loss: two logits' errors, and the sum over the vocabulary, which is under a logarithm.
+    pub fn loss_tolerance(&self) -> Tolerance {
+        Tolerance::absolute(
+            2 * self.logit_roundings() + self.vocabulary + 6,
+            self.bound(),
+            format!(
+                "logits about {:.1} of {} products after a norm, and a sum over {} (docs/numerics.md, head_loss)",
+                self.bound(),
+                2 * self.width,
+                self.vocabulary
+            ),
+        )
+    }
+}
+
+fn case(sizes: Sizes) -> Case {
+    let build = move |fixture: &mut Fixture| {
+        let Sizes { width, vocabulary, sharpness, holes, stream, .. } = sizes;
+        let [y1, y2] = ["y1", "y2"].map(|name| fixture.stream(name, width, stream, Home::Input));
+        let head = head(fixture, width, vocabulary, sharpness);
+        let (targets, weights) = targets(fixture, vocabulary, holes);
+        let losses = fixture.program.head_loss(y1, y2, &head, targets, weights);
+        fixture.output("losses", losses, sizes.loss_tolerance());
+    };
+    Case::new(sizes.rows, build).by_row()
+}
+
+pub(super) fn one_row() -> Case {
+    case(ONE_ROW)
+}
+
+pub(super) fn odd() -> Case {
+    case(ODD)
+}
+
+pub(super) fn unscored_rows() -> Case {
+    case(HOLES)
+}
+
+pub(super) fn across_tiles() -> Case {
+    case(ACROSS)
+}
+
+pub(super) fn large_vocabulary() -> Case {
+    case(LARGE)
+}
+
+pub(super) fn plain_stream() -> Case {
+    case(PLAIN_STREAM)
+}
+
+/// Logits to a hundred: exp overflows if the maximum is not taken out.
+pub(super) fn sharp() -> Case {
+    case(Sizes { sharpness: 30.0, ..ODD })
+}

@@ -1,0 +1,63 @@
+//! Cases of `head_loss_gradient`.
+
+use super::head_loss::{ACROSS, HOLES, LARGE, ODD, ONE_ROW, PLAIN_STREAM, Sizes};
+use super::operands::{head, targets};
+use crate::case::Case;
+use crate::fixture::{Fixture, Home};
+use crate::tolerance::Tolerance;
+use reformer_tensor::op::HeadParameters;
+use reformer_tensor::shape;
+
+fn case(sizes: Sizes) -> Case {
+    Case::new(sizes.rows, move |fixture: &mut Fixture| {
+        let Sizes { rows, width, vocabulary, sharpness, holes, stream } = sizes;
+        let [y1, y2] = ["y1", "y2"].map(|name| fixture.stream(name, width, stream, Home::Input));
+        let head = head(fixture, width, vocabulary, sharpness);
+        let (targets, weights) = targets(fixture, vocabulary, holes);
+        // A probability's relative error is its logit's error, twice (z has it, too), and the sum's.
+        let probability = (2.0 * sizes.logit_roundings() as f64 * sizes.bound()).ceil() as usize + vocabulary + 6;
+        let d_normed = probability + vocabulary;
+        let reason = format!(
+            "logits about {:.1} of {} products after a norm, sums over {vocabulary} and {rows} rows (docs/numerics.md, head_loss)",
+            sizes.bound(),
+            2 * width
+        );
+        let sum = |roundings: usize| Tolerance::row(roundings + rows, reason.clone());
+        let wide = 2 * width;
+        let gradients = HeadParameters {
+            gamma: fixture.sum("dgamma", shape![wide], sum(d_normed + 2 * wide + 8)),
+            beta: fixture.sum("dbeta", shape![wide], sum(d_normed)),
+            weight: fixture.sum("dweight", shape![wide, vocabulary], sum(probability + 2 * wide + 8)),
+            bias: fixture.sum("dbias", shape![vocabulary], sum(probability)),
+        };
+        let (dy1, dy2, losses) = fixture.program.head_loss_gradient(y1, y2, &head, targets, weights, &gradients);
+        fixture.output("losses", losses, sizes.loss_tolerance());
+        for (name, dy) in [("dy1", dy1), ("dy2", dy2)] {
+            fixture.output(name, dy, Tolerance::row(d_normed + 4 * wide + 14, reason.clone()));
+        }
+    })
+}
+
+pub(super) fn one_row() -> Case {
+    case(ONE_ROW)
+}
+
+pub(super) fn odd() -> Case {
+    case(ODD)
+}
+
+pub(super) fn unscored_rows() -> Case {
+    case(HOLES)
+}
+
+pub(super) fn across_blocks() -> Case {
+    case(ACROSS)
+}
+
+pub(super) fn large_vocabulary() -> Case {
+    case(LARGE)
+}
+
+pub(super) fn plain_stream() -> Case {
+    case(PLAIN_STREAM)
+}
