@@ -41,6 +41,11 @@ impl Cpu {
             .expect("the system can start as many threads as it was asked for");
         Self { environment: Environment { threads, ..environment }, pool: Arc::new(pool) }
     }
+
+    /// What its kernels know of the machine; `threads` is resolved.
+    pub fn environment(&self) -> Environment {
+        self.environment
+    }
 }
 
 impl Backend for Cpu {

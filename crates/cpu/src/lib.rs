@@ -14,6 +14,7 @@ mod scratch;
 mod simd;
 mod store;
 mod stream;
+mod sums;
 mod tiles;
 
 pub use environment::{Environment, Kernels, Level};

@@ -1,8 +1,7 @@
 //! Row tiles of a layer-normed stream, which the products that follow read; never a whole one.
 
-use crate::environment::Level;
 use crate::norm;
-use crate::simd::{self, Arithmetic, Kernel};
+use crate::simd::{Arithmetic, Kernel};
 use crate::stream::Unit;
 
 /// Writes LN(x)·γ + β of some rows; with `keep`, also n and 1/√(var + ε) for the backward pass.
@@ -16,12 +15,6 @@ pub(crate) struct NormTile<'a> {
     pub out: &'a mut [f32],
     /// n [rows, width] and 1/√(var + ε) [rows].
     pub keep: Option<(&'a mut [f32], &'a mut [f32])>,
-}
-
-impl NormTile<'_> {
-    pub fn run_at(self, level: Level) {
-        simd::run(level, self);
-    }
 }
 
 impl Kernel for NormTile<'_> {
@@ -62,12 +55,6 @@ pub(crate) struct NormTileBackward<'a> {
     pub dx: &'a mut [f32],
 }
 
-impl NormTileBackward<'_> {
-    pub fn run_at(self, level: Level) {
-        simd::run(level, self);
-    }
-}
-
 impl Kernel for NormTileBackward<'_> {
     type Output = ();
 
@@ -77,75 +64,6 @@ impl Kernel for NormTileBackward<'_> {
         for (row, dx) in self.dx.chunks_exact_mut(width).enumerate() {
             let rows = row * width..(row + 1) * width;
             norm::backward::<A>(&self.normalised[rows.clone()], self.inverse[row], self.gamma, &self.d[rows], dx);
-        }
-    }
-}
-
-/// dγ += Σ_rows d·n, dβ += Σ_rows d, rows in ascending order: one block of rows.
-pub(crate) struct NormParameterGradient<'a> {
-    pub normalised: &'a [f32],
-    pub d: &'a [f32],
-    pub dgamma: &'a mut [f32],
-    pub dbeta: &'a mut [f32],
-    /// Two rows of width.
-    pub sums: (&'a mut [f32], &'a mut [f32]),
-}
-
-impl NormParameterGradient<'_> {
-    pub fn run_at(self, level: Level) {
-        simd::run(level, self);
-    }
-}
-
-impl Kernel for NormParameterGradient<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<A: Arithmetic>(self) {
-        let width = self.dgamma.len();
-        let (gamma, beta) = self.sums;
-        gamma.fill(0.0);
-        beta.fill(0.0);
-        for (n, d) in self.normalised.chunks_exact(width).zip(self.d.chunks_exact(width)) {
-            for index in 0..width {
-                gamma[index] = A::multiply_add(d[index], n[index], gamma[index]);
-                beta[index] += d[index];
-            }
-        }
-        for index in 0..width {
-            self.dgamma[index] += gamma[index];
-            self.dbeta[index] += beta[index];
-        }
-    }
-}
-
-/// sum += Σ_rows of one block, rows in ascending order. `partial` is one row of scratch.
-pub(crate) struct ColumnSums<'a> {
-    pub rows: &'a [f32],
-    pub partial: &'a mut [f32],
-    pub sum: &'a mut [f32],
-}
-
-impl ColumnSums<'_> {
-    pub fn run_at(self, level: Level) {
-        simd::run(level, self);
-    }
-}
-
-impl Kernel for ColumnSums<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<A: Arithmetic>(self) {
-        let width = self.sum.len();
-        self.partial.fill(0.0);
-        for row in self.rows.chunks_exact(width) {
-            for index in 0..width {
-                self.partial[index] += row[index];
-            }
-        }
-        for index in 0..width {
-            self.sum[index] += self.partial[index];
         }
     }
 }

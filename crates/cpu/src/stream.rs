@@ -2,6 +2,7 @@
 //! design of fixed-point streams in `docs/ARCHITECTURE.md`.
 
 use crate::environment::Fault;
+use crate::simd::{Arithmetic, Kernel};
 use reformer_tensor::{DType, Direction};
 
 /// 2^-bits and 2^(31-bits): the unit and the first magnitude that does not fit. For f32 streams every finite number fits.
@@ -77,6 +78,45 @@ impl Unit {
         }
         let value = share.iter().copied().find(|value| value.to_bits() & 0x7fff_ffff == largest);
         Err(Fault::Range { value: value.unwrap_or(f32::NAN), limit: self.limit })
+    }
+}
+
+/// stream ± fix(factors·(share + bias)), row by row; the share is changed in place.
+pub(crate) struct AddShares<'a> {
+    pub width: usize,
+    pub unit: Unit,
+    pub direction: Direction,
+    /// [width].
+    pub bias: Option<&'a [f32]>,
+    /// The dropout's mask, [rows, width].
+    pub factors: Option<&'a [f32]>,
+    /// [rows, width].
+    pub share: &'a mut [f32],
+    /// [rows, width].
+    pub stream: &'a mut [u32],
+}
+
+impl Kernel for AddShares<'_> {
+    type Output = Result<(), Fault>;
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) -> Result<(), Fault> {
+        let width = self.width;
+        let rows = self.share.chunks_exact_mut(width).zip(self.stream.chunks_exact_mut(width));
+        for (row, (share, stream)) in rows.enumerate() {
+            if let Some(bias) = self.bias {
+                for (share, &bias) in share.iter_mut().zip(bias) {
+                    *share += bias;
+                }
+            }
+            if let Some(factors) = self.factors {
+                for (share, &factor) in share.iter_mut().zip(&factors[row * width..(row + 1) * width]) {
+                    *share *= factor;
+                }
+            }
+            self.unit.add(stream, share, self.direction)?;
+        }
+        Ok(())
     }
 }
 

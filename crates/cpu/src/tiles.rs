@@ -1,6 +1,8 @@
-//! Cutting rows into tiles for threads. A tile never changes a bit: rows are independent, and sums over rows go by blocks.
+//! Cutting rows into tiles for threads, and what scratch they need. A tile never changes a bit: rows are independent, and sums
+//! over rows go by blocks.
 
 use crate::environment::{Environment, Fault};
+use crate::scratch;
 use rayon::prelude::*;
 
 /// Rows that one product is given at most: enough that packing the weights is paid back, few enough for the second-level cache.
@@ -25,4 +27,25 @@ pub(crate) fn try_each<T: Send>(
 /// Cuts mutable rows of `width` into tiles of `rows`, with the first row of each.
 pub(crate) fn cut<T>(data: &mut [T], width: usize, rows: usize) -> impl Iterator<Item = (usize, &mut [T])> {
     data.chunks_mut((rows * width).max(1)).enumerate().map(move |(index, chunk)| (index * rows, chunk))
+}
+
+/// Bytes of scratch that an op takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Need {
+    /// Once.
+    pub shared: u64,
+    /// On every thread.
+    pub tile: u64,
+}
+
+impl Need {
+    /// From the lengths of scratch slices.
+    pub fn new(shared: &[usize], tile: &[usize]) -> Self {
+        Self { shared: scratch::bytes(shared), tile: scratch::bytes(tile) }
+    }
+
+    /// What serves both, one after the other.
+    pub fn or(self, other: Self) -> Self {
+        Self { shared: self.shared.max(other.shared), tile: self.tile.max(other.tile) }
+    }
 }

@@ -1,177 +1,218 @@
-//! The backward kernel: one head, one round, one chunk of slots, from the final z. Tiles are fixed by the op: chunks start at
-//! multiples of [`super::CHUNK`], tiles at multiples of [`super::LANES`] within.
+//! `attention_gradient` for a run of slots in one round: the gradients of its queries, keys and values. The run owns all three,
+//! so it looks at earlier keys (for its queries) and at later queries (for its keys), and those few logits are computed
+//! twice; in return no two runs write to one row, and every sum is one chain in ascending order.
 
-use super::forward::{key_slots, lanes};
-use super::gather::Head;
-use super::shared::SharedRows;
-use super::tile::{self, Lanes, Queries};
-use super::{LANES, inverse_norm, query_scale};
+use super::{AHEAD, Tiling};
+use super::forward::{bounds, earlier_slots, masked_logits};
+use super::gather::{Columns, Group, Keys, Round, Source, copy_row, inner};
+use super::lanes::{Kernel, LANES, Lanes, Line, lines_of, prefetch};
+use super::memory::cut;
+use super::products::{dots, spread, weigh};
+use super::softmax::{Seen, replace_self};
 use crate::math;
-use crate::norm;
-use crate::scratch;
-use crate::simd::{Arithmetic, Kernel};
+use crate::simd::Arithmetic;
+use std::ops::Range;
 
-/// One task. Its writes touch the tokens of its own slots and of the keys that these see.
-pub(crate) struct BackwardChunk<'a, 'b> {
-    pub head: Head<'a>,
-    pub round: usize,
-    /// The queries' slots.
-    pub slots: std::ops::Range<usize>,
-    /// [rows] of this head.
+/// One round's gradients of a run of slots.
+pub(super) struct BackwardSlots<'a, 's> {
+    pub source: Source<'a>,
+    pub slots: Range<usize>,
+    /// Behind the last slot whose query may see a key of the run.
+    pub end: usize,
+    pub tiling: Tiling,
+    /// The head's z and delta by token.
     pub z: &'a [f32],
-    /// [rows] of this head.
     pub delta: &'a [f32],
-    /// [rows, heads·width].
-    pub d_context: &'a [f32],
-    /// [rows, heads·width]; for LSH the gradient of the shared vector.
-    pub d_query: &'b SharedRows<'b>,
-    /// [rows, heads·width]; for LSH the same tensor as `d_query`.
-    pub d_key: &'b SharedRows<'b>,
-    /// [rows, heads·width].
-    pub d_value: &'b SharedRows<'b>,
+    pub d_context: Columns<'a>,
+    /// Rows of the slots, rounded up to 16. Where queries and keys are shared, `d_query` gets the gradient of both.
+    pub d_query: &'s mut [Line],
+    pub d_key: &'s mut [Line],
+    pub d_value: &'s mut [Line],
+    /// As [`BackwardSlots::memory_lines`] says.
+    pub memory: &'s mut [Line],
 }
 
-struct Gathered<'s> {
-    from: usize,
-    key: &'s [f32],
-    value: &'s [f32],
-    d_key: &'s mut [f32],
-    d_value: &'s mut [f32],
+impl BackwardSlots<'_, '_> {
+    /// Lines of memory that a run needs.
+    pub fn memory_lines(width: usize, rounds: usize, tiling: Tiling) -> usize {
+        let per_row = lines_of(width);
+        tiling.keys * (2 * per_row + 2) + lines_of((rounds - 1) * tiling.keys) + 4 * per_row * LANES
+    }
 }
 
-struct TileScratch<'s> {
-    query: &'s mut [Lanes],
-    upstream: &'s mut [Lanes],
-    query_rows: &'s mut [f32],
-    upstream_rows: &'s mut [f32],
-    weights: &'s mut [Lanes],
-    slopes: &'s mut [Lanes],
-    d_query: &'s mut [Lanes],
-}
-
-impl Kernel for BackwardChunk<'_, '_> {
+impl Kernel for BackwardSlots<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<A: Arithmetic>(self) {
-        let keys = key_slots(&self.head, self.round, &self.slots);
-        let (count, width) = (keys.len(), self.head.width);
-        let (all, tile) = (count * width, width * LANES);
-        let lengths = [all, all, all, all, tile, tile, tile, tile, count * LANES, count * LANES, tile];
-        scratch::with(
-            lengths,
-            |[key, value, d_key, d_value, query, upstream, query_rows, upstream_rows, weights, slopes, d_query]| {
-                self.head.gather(self.round, keys.clone(), key, value);
-                d_key.fill(0.0);
-                d_value.fill(0.0);
-                let mut gathered = Gathered { from: keys.start, key, value, d_key, d_value };
-                let mut scratch = TileScratch {
-                    query: lanes(query),
-                    upstream: lanes(upstream),
-                    query_rows,
-                    upstream_rows,
-                    weights: lanes(weights),
-                    slopes: lanes(slopes),
-                    d_query: lanes(d_query),
-                };
-                for first in self.slots.clone().step_by(LANES) {
-                    let queries = Queries::new(&self.head, self.round, first, self.slots.end);
-                    self.tile::<A>(&queries, &mut gathered, &mut scratch);
-                }
-                self.flush(keys.clone(), &gathered);
-            },
-        );
-    }
-}
+    fn run<L: Lanes>(self, lanes: L) {
+        let Self { source, slots, end, tiling, z, delta, d_context, d_query, d_key, d_value, mut memory } = self;
+        let (head, rounds, round) = (source.head, source.rounds.len(), source.round());
+        let (per_row, width) = (head.per_row(), head.query.width);
+        let group_lines = per_row * LANES;
+        let mut keys = Keys {
+            keys: cut(&mut memory, tiling.keys * per_row),
+            values: cut(&mut memory, tiling.keys * per_row),
+            earlier: earlier_slots(cut(&mut memory, lines_of((rounds - 1) * tiling.keys)), rounds, tiling),
+            capacity: tiling.keys,
+            slots: 0..0,
+        };
+        let weights = cut(&mut memory, tiling.keys);
+        let slopes = cut(&mut memory, tiling.keys);
+        let query_rows = cut(&mut memory, group_lines);
+        let query_columns = cut(&mut memory, group_lines);
+        let upstream_rows = cut(&mut memory, group_lines);
+        let upstream_columns = cut(&mut memory, group_lines);
+        let mut seen = vec![Seen::NOTHING; rounds];
 
-impl BackwardChunk<'_, '_> {
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    fn tile<A: Arithmetic>(&self, queries: &Queries, gathered: &mut Gathered<'_>, scratch: &mut TileScratch<'_>) {
-        let head = &self.head;
-        let width = head.width;
-        let scale = query_scale(head.pattern, width);
-        let upstream = |token: usize| head.row(self.d_context, token);
-        tile::transpose(queries, width, scale, |token| head.row(head.query, token), scratch.query);
-        tile::transpose(queries, width, 1.0, upstream, scratch.upstream);
-        rows(queries, width, scale, |token| head.row(head.query, token), scratch.query_rows);
-        rows(queries, width, 1.0, upstream, scratch.upstream_rows);
-        let count = queries.end() - queries.begin;
-        let range = (queries.begin - gathered.from) * width..(queries.end() - gathered.from) * width;
-        let (weights, slopes) = (&mut scratch.weights[..count], &mut scratch.slopes[..count]);
-        tile::dots::<A>(scratch.query, &gathered.key[range.clone()], width, weights);
-        tile::mask(head, self.round, queries, weights);
-        tile::dots::<A>(scratch.upstream, &gathered.value[range.clone()], width, slopes);
-        let (mut z, mut delta) = ([0.0; LANES], [0.0; LANES]);
-        for lane in 0..queries.count {
-            z[lane] = self.z[queries.tokens[lane]];
-            delta[lane] = self.delta[queries.tokens[lane]];
+        d_query.fill(Line::ZERO);
+        d_key.fill(Line::ZERO);
+        d_value.fill(Line::ZERO);
+        let mut low = slots.start;
+        for slot in slots.clone() {
+            low = low.min(round.low_of_slot(slot));
         }
-        let shared = head.sorted.is_some();
-        for (j, (weights, slopes)) in weights.iter_mut().zip(slopes.iter_mut()).enumerate() {
-            for lane in 0..LANES {
-                let own = shared & (queries.begin + j == queries.first + lane);
-                let weight = math::exp::<A>(weights[lane] - z[lane]);
-                weights[lane] = weight;
-                // The own logit of LSH is a constant: no gradient through it, but its weight still carries the value's.
-                slopes[lane] = if own { 0.0 } else { weight * (slopes[lane] - delta[lane]) };
-            }
-        }
-        tile::weighted::<A>(slopes, &gathered.key[range.clone()], width, scratch.d_query);
-        tile::scatter::<A>(slopes, scratch.query_rows, width, &mut gathered.d_key[range.clone()]);
-        tile::scatter::<A>(weights, scratch.upstream_rows, width, &mut gathered.d_value[range]);
-        for lane in 0..queries.count {
-            // SAFETY: tasks that run together have disjoint slots with their keys, and this head's columns are its own.
-            let out = unsafe { self.d_query.piece(queries.tokens[lane], head.column, width) };
-            for d in 0..width {
-                out[d] = A::multiply_add(scratch.d_query[d][lane], scale, out[d]);
-            }
-        }
-    }
-
-    /// Adds the chunk's sums onto its keys' tokens, in ascending slot order. For LSH through the key's normalisation, which is linear:
-    /// (dk − k(k·dk))/ν.
-    #[inline(always)]
-    #[allow(unsafe_code)]
-    fn flush(&self, keys: std::ops::Range<usize>, gathered: &Gathered<'_>) {
-        let head = &self.head;
-        let width = head.width;
-        for (index, slot) in keys.enumerate() {
-            let token = head.token(self.round, slot);
-            let own = index * width..(index + 1) * width;
-            let (key, d_key, d_value) =
-                (&gathered.key[own.clone()], &gathered.d_key[own.clone()], &gathered.d_value[own]);
-            // SAFETY: as in `tile`.
-            let (out_key, out_value) =
-                unsafe { (self.d_key.piece(token, head.column, width), self.d_value.piece(token, head.column, width)) };
-            if head.sorted.is_some() {
-                let inverse = inverse_norm(head.row(head.query, token));
-                let along = norm::sum(width, |d| key[d] * d_key[d]);
-                for d in 0..width {
-                    out_key[d] += (d_key[d] - key[d] * along) * inverse;
+        let mut tile = low;
+        while tile < slots.end {
+            let owned = tile >= slots.start;
+            let tile_end = (tile + tiling.keys).min(if owned { slots.end } else { slots.start });
+            keys.hold(&source, tile..tile_end);
+            let mut query = slots.start + tile.saturating_sub(slots.start) / LANES * LANES;
+            let query_end = if owned { end } else { slots.end };
+            while query < query_end {
+                let inside = query < slots.end;
+                let group = Group::new(&source, query, if inside { slots.end } else { query_end }, &mut seen);
+                // What queries see begins later for later ones.
+                if group.low >= tile_end {
+                    break;
                 }
+                query = group.end();
+                if head.shared {
+                    for slot in query..(query + LANES).min(query_end) {
+                        prefetch(d_context.row(round.token(slot)));
+                    }
+                    let next = tile_end + (group.first - tile.min(group.first));
+                    source.prefetch(next.min(slots.end)..(next + LANES).min(slots.end));
+                }
+                let (first, last) = (tile.max(group.low), tile_end.min(group.end()));
+                if first >= last {
+                    continue;
+                }
+                group.gather(lanes, &round, &head.query, head.scale(), query_rows, query_columns);
+                group.gather(lanes, &round, &d_context, 1.0, upstream_rows, upstream_columns);
+                let (weights, slopes) = (&mut weights[..last - first], &mut slopes[..last - first]);
+                masked_logits(lanes, &source, &keys, &group, &seen, &query_columns[..width], first, weights);
+                let at = (first - keys.slots.start) * per_row;
+                let tile_rows = at..at + weights.len() * per_row;
+                dots(lanes, &upstream_columns[..width], &keys.values[tile_rows.clone()], per_row, slopes);
+                let (z, delta) = (by_lane(&group, &round, z), by_lane(&group, &round, delta));
+                probabilities::<L::Arithmetic>(weights, slopes, &z, &delta);
+                if head.shared {
+                    replace_self(slopes, first, group.first, 0.0);
+                }
+                if inside {
+                    let bounds = bounds(&group, &seen[rounds - 1], first, last);
+                    let at = (group.first - slots.start) * per_row;
+                    let out = &mut d_query[at..at + group_lines];
+                    weigh(lanes, slopes, &keys.keys[tile_rows], per_row, &bounds, out);
+                }
+                if owned {
+                    let at = (first - slots.start) * per_row;
+                    let out = at..at + weights.len() * per_row;
+                    spread(lanes, slopes, query_rows, per_row, &mut d_key[out.clone()]);
+                    spread(lanes, weights, upstream_rows, per_row, &mut d_value[out]);
+                }
+            }
+            tile = tile_end;
+        }
+        let count = slots.len();
+        let d_query: &mut [f32] = bytemuck::cast_slice_mut(&mut d_query[..count * per_row]);
+        let d_key: &[f32] = bytemuck::cast_slice(&d_key[..count * per_row]);
+        let rows = d_query.chunks_exact_mut(per_row * LANES).zip(d_key.chunks_exact(per_row * LANES));
+        for (slot, (d_query, d_key)) in slots.zip(rows) {
+            if head.shared {
+                let token = round.token(slot);
+                let factor = source.key_factor(token);
+                copy_row(head.key.row(token), factor, &mut query_rows[..per_row]);
+                let key: &[f32] = &bytemuck::cast_slice(&query_rows[..per_row])[..width];
+                add_key_gradient::<L::Arithmetic>(&mut d_query[..width], key, &d_key[..width], factor);
             } else {
-                for d in 0..width {
-                    out_key[d] += d_key[d];
+                for number in d_query {
+                    *number *= head.scale();
                 }
-            }
-            for d in 0..width {
-                out_value[d] += d_value[d];
             }
         }
     }
 }
 
-/// out[lane][d] = scale · row of lane at d. Unused lanes hold zeros.
+/// One number of each of a group's queries; zero where there is none.
 #[inline(always)]
-fn rows<'a>(queries: &Queries, width: usize, scale: f32, row: impl Fn(usize) -> &'a [f32], out: &mut [f32]) {
-    for (lane, out) in out.chunks_exact_mut(width).enumerate() {
-        if lane < queries.count {
-            for (out, &value) in out.iter_mut().zip(row(queries.tokens[lane])) {
-                *out = value * scale;
+fn by_lane(group: &Group, round: &Round<'_>, numbers: &[f32]) -> [f32; LANES] {
+    let mut lanes = [0.0; LANES];
+    for lane in 0..group.count {
+        lanes[lane] = numbers[round.token(group.first + lane)];
+    }
+    lanes
+}
+
+/// Logits become probabilities p, products do·v become p·(do·v - δ).
+#[inline(always)]
+fn probabilities<A: Arithmetic>(logits: &mut [Line], products: &mut [Line], z: &[f32; LANES], delta: &[f32; LANES]) {
+    for (logits, products) in logits.iter_mut().zip(products) {
+        for lane in 0..LANES {
+            let probability = math::exp::<A>(logits.0[lane] - z[lane]);
+            logits.0[lane] = probability;
+            products.0[lane] = probability * (products.0[lane] - delta[lane]);
+        }
+    }
+}
+
+/// d_query + (dk - k(k·dk))/ν: through the key's normalisation.
+#[inline(always)]
+pub(super) fn add_key_gradient<A: Arithmetic>(d_query: &mut [f32], key: &[f32], d_key: &[f32], inverse_norm: f32) {
+    let along = inner::<A>(key, d_key);
+    for ((d_query, &key), &d_key) in d_query.iter_mut().zip(key).zip(d_key) {
+        *d_query = A::multiply_add(A::multiply_add(-key, along, d_key), inverse_norm, *d_query);
+    }
+}
+
+/// Adds a round's gradients by slot to rows of tokens.
+pub(super) struct AddRound<'a, 's> {
+    pub round: Round<'a>,
+    /// The rows, and the first row and slot of the piece that they are in.
+    pub tokens: Range<usize>,
+    pub base: usize,
+    pub is_first: bool,
+    /// By slot, from `base` on.
+    pub gradient: &'s [Line],
+    /// The rows' results, all heads.
+    pub out: &'s mut [f32],
+    /// The head's columns.
+    pub columns: Columns<'a>,
+}
+
+impl Kernel for AddRound<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _lanes: L) {
+        let Columns { stride, first, width, .. } = self.columns;
+        let gradient: &[f32] = bytemuck::cast_slice(self.gradient);
+        let padded = lines_of(width) * LANES;
+        for (index, row) in self.out.chunks_exact_mut(stride).enumerate() {
+            let token = self.tokens.start + index;
+            let at = self.round.slot(token) - self.base;
+            if token + AHEAD < self.tokens.end {
+                prefetch(&gradient[(self.round.slot(token + AHEAD) - self.base) * padded..][..width]);
             }
-        } else {
-            out.fill(0.0);
+            let gradient = &gradient[at * padded..][..width];
+            let row = &mut row[first..first + width];
+            if self.is_first {
+                row.copy_from_slice(gradient);
+            } else {
+                for (sum, &number) in row.iter_mut().zip(gradient) {
+                    *sum += number;
+                }
+            }
         }
     }
 }

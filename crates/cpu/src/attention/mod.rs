@@ -1,72 +1,133 @@
-//! Attention over slot intervals: what the kernels of `attention`, `attention_gradient` and `attention_cached` share. The ops
-//! themselves, and their operands, are in `ops/`.
+//! Attention on the CPU. The law (docs/attention.md): a row's forward bits depend on nothing but the row and its own keys in
+//! order. Per round the exact maximum of the new logits, then sums over keys in ascending slot order, masked keys adding zero;
+//! rounds merged in ascending order. Every number is one chain of multiply-adds in a fixed order, so neither tiles nor pieces
+//! nor threads nor decoding from a cache change a bit; the same holds for the gradients, except that they see rows as wholes.
 //!
-//! Lanes are queries: a tile is [`LANES`] consecutive slots, and every loop runs over keys with all queries side by side.
-//! Then a product q·k is one chain of multiply-adds ascending over the head's dimensions, a maximum and a sum over keys
-//! run in ascending slot order, and no bit of a query depends on which tile it sits in.
+//! Sixteen queries in consecutive slots stand side by side in the lanes of a vector, keys go down: `products.rs` and
+//! `softmax.rs` hold all arithmetic, `forward.rs` and `backward.rs` the order of work, `pieces.rs` what is done at once,
+//! `single.rs` the same sums for one query (decoding, naive twins).
 
-pub(crate) mod backward;
-pub(crate) mod forward;
-pub(crate) mod gather;
-pub(crate) mod shared;
-pub(crate) mod tile;
+mod backward;
+mod cached;
+mod drive;
+mod forward;
+mod gather;
+pub(crate) mod lanes;
+mod memory;
+mod naive;
+mod pieces;
+mod products;
+mod single;
+mod softmax;
+#[cfg(test)]
+mod tests;
 
-use crate::math;
-use crate::norm;
-use crate::simd::Arithmetic;
-use reformer_tensor::Pattern;
-use reformer_tensor::op::KEY_EPSILON;
+pub(crate) use cached::{Cached, run as cached};
+pub(crate) use drive::{Upstream, backward, forward};
+pub(crate) use memory::with as with_memory;
+pub(crate) use naive::{backward as naive_backward, forward as naive_forward};
+pub(crate) use pieces::check_segments;
+pub(crate) use products::dots as dots_of_rows;
 
-/// Queries of a tile: one AVX-512 register, two of AVX2.
-pub(crate) const LANES: usize = 16;
-/// Slots that one task works on: their keys are gathered once. A multiple of [`LANES`]; with W = 64 an eighth is gathered twice.
-pub(crate) const CHUNK: usize = 512;
+use crate::buffer::View;
+use crate::environment::Fault;
+use gather::{Columns, Head, Round};
+use lanes::LANES;
+use reformer_tensor::op::{HeadRange, Pattern};
+use std::borrow::Cow;
 
-/// 1/√(Σqk² + D·10⁻⁶).
-#[inline(always)]
-pub(crate) fn inverse_norm(qk: &[f32]) -> f32 {
-    let square = norm::sum(qk.len(), |index| qk[index] * qk[index]);
-    1.0 / (square + qk.len() as f32 * KEY_EPSILON).sqrt()
+/// Groups of lanes whose keys are bounded apart in the product with the values.
+const QUARTERS: usize = 4;
+
+/// Rows are asked for this many rows before they are read.
+const AHEAD: usize = 16;
+
+/// How much of the work is in the caches at once. It changes no bit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tiling {
+    /// Keys that are gathered at once. Where a block's queries see no more, each logit is computed once, else twice.
+    pub keys: usize,
+    /// Queries that share them; a multiple of 16.
+    pub queries: usize,
+    /// Rows that are worked on by one thread, about.
+    pub piece: usize,
 }
 
-/// What logits are multiplied by, before the product: 1/√D where queries and keys are separate.
-pub(crate) fn query_scale(pattern: Pattern, head_width: usize) -> f32 {
-    match pattern {
-        Pattern::Lsh { .. } => 1.0,
-        Pattern::Local { .. } | Pattern::Full => 1.0 / (head_width as f32).sqrt(),
+impl Default for Tiling {
+    /// Keys, values and logits of a tile of width 64 take 320 KiB, a piece's results 256: together they fit a second-level cache.
+    fn default() -> Self {
+        Self { keys: 512, queries: 128, piece: 1024 }
     }
 }
 
-/// A query's running result over rounds: Σ exp(logit − most) and the largest logit; the context beside it is not normalised.
-#[derive(Clone, Copy)]
-pub(crate) struct Running {
-    pub most: f32,
-    pub sum: f32,
-}
-
-impl Running {
-    /// Before the first round.
-    pub const EMPTY: Running = Running { most: f32::NEG_INFINITY, sum: 0.0 };
-
-    /// Takes in a round's own result; returns the merged one and the factors of the two contexts. A round that shows nothing new
-    /// has `most` −∞ and changes nothing.
-    #[inline(always)]
-    pub fn merge<A: Arithmetic>(self, round: Running) -> (Running, f32, f32) {
-        let most = if round.most > self.most { round.most } else { self.most };
-        let own = math::exp::<A>(self.most - most);
-        let new = math::exp::<A>(round.most - most);
-        (Running { most, sum: A::multiply_add(self.sum, own, round.sum * new) }, own, new)
-    }
-
-    /// z = log Σ exp.
-    #[inline(always)]
-    pub fn z<A: Arithmetic>(self) -> f32 {
-        self.most + math::ln::<A>(self.sum)
+impl Tiling {
+    fn groups(self) -> usize {
+        self.queries.div_ceil(LANES)
     }
 }
 
-/// −∞ as the maximum of a round without new keys must not be subtracted from −∞.
-#[inline(always)]
-pub(crate) fn finite(most: f32) -> f32 {
-    if most == f32::NEG_INFINITY { 0.0 } else { most }
+/// The operands that `attention` and `attention_gradient` share, checked.
+pub(crate) struct Problem<'a> {
+    rows: usize,
+    heads: HeadRange,
+    rounds: usize,
+    query: &'a [f32],
+    key: &'a [f32],
+    value: &'a [f32],
+    /// `order` and `slot`, [heads, rounds, rows], where tokens are sorted.
+    sorted: Option<(&'a [u32], &'a [u32])>,
+    /// [heads, rounds, rows], or [rows] for all heads where tokens are not sorted.
+    low: Cow<'a, [u32]>,
+    pub tiling: Tiling,
+}
+
+impl<'a> Problem<'a> {
+    /// From an op's first operands: `qk`, `v`, `order`, `slot`, `low`, or `q`, `k`, `v`, `segments`.
+    pub fn new(pattern: Pattern, heads: HeadRange, reads: &[View<'a>]) -> Result<Self, Fault> {
+        let rows = reads[0].shape.dim(0);
+        let tiling = Tiling::default();
+        let problem = match pattern {
+            Pattern::Lsh { rounds, .. } => {
+                let (query, value) = (reads[0].f32(), reads[1].f32());
+                let sorted = Some((reads[2].u32(), reads[3].u32()));
+                Self { rows, heads, rounds, query, key: query, value, sorted, low: reads[4].u32().into(), tiling }
+            }
+            Pattern::Local { .. } | Pattern::Full => {
+                let window = if let Pattern::Local { window } = pattern { window } else { rows };
+                let segments = reads[3].u32();
+                check_segments(segments)?;
+                let low = segments.iter().enumerate();
+                let low: Vec<u32> = low.map(|(row, &start)| start.max((row + 1).saturating_sub(window) as u32)).collect();
+                let (query, key, value) = (reads[0].f32(), reads[1].f32(), reads[2].f32());
+                Self { rows, heads, rounds: 1, query, key, value, sorted: None, low: low.into(), tiling }
+            }
+        };
+        pieces::check_order(&problem)?;
+        Ok(problem)
+    }
+
+    fn columns(&self, data: &'a [f32], head: usize) -> Columns<'a> {
+        Columns { data, stride: self.heads.columns(), first: head * self.heads.width, width: self.heads.width }
+    }
+
+    fn head(&self, head: usize) -> Head<'a> {
+        Head {
+            query: self.columns(self.query, head),
+            key: self.columns(self.key, head),
+            value: self.columns(self.value, head),
+            shared: self.sorted.is_some(),
+        }
+    }
+
+    fn rounds(&self, head: usize) -> Vec<Round<'_>> {
+        let round = |round: usize| {
+            let at = if self.sorted.is_some() { (head * self.rounds + round) * self.rows } else { 0 };
+            let part = at..at + self.rows;
+            Round {
+                sorted: self.sorted.map(|(order, slot)| (&order[part.clone()], &slot[part.clone()])),
+                low: &self.low[part],
+            }
+        };
+        (0..self.rounds).map(round).collect()
+    }
 }

@@ -5,9 +5,14 @@ use crate::environment::{Environment, Fault, Operands};
 use crate::scratch;
 use crate::simd::{self, Arithmetic, Kernel};
 use crate::stream::Unit;
-use crate::tiles::{cut, tile_rows, try_each};
-use reformer_tensor::PositionKind;
+use crate::tiles::{Need, cut, tile_rows, try_each};
+use reformer_tensor::{PositionKind, Shape};
 use reformer_tensor::op::Embed;
+
+/// A row and its mask.
+pub(super) fn need(table: Shape) -> Need {
+    Need::new(&[], &[table.dim(1), table.dim(1)])
+}
 
 pub(super) fn run(op: &Embed, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
     let reads = &operands.reads;
@@ -19,8 +24,8 @@ pub(super) fn run(op: &Embed, environment: &Environment, operands: &mut Operands
     let unit = Unit::of(op.stream);
     let rows = tile_rows(tokens.len(), environment);
     try_each(cut(operands.writes[0].u32(), width, rows).collect(), |(first, out)| {
-        scratch::with([width], |[row]| {
-            let kernel = Rows { op, tokens, positions, tables: &tables, mask, unit, first, width, out, row };
+        scratch::with([width, width], |[row, factors]| {
+            let kernel = Rows { op, tokens, positions, tables: &tables, mask, unit, first, width, out, row, factors };
             simd::run(environment.level, kernel)
         })
     })
@@ -56,6 +61,7 @@ struct Rows<'a> {
     width: usize,
     out: &'a mut [u32],
     row: &'a mut [f32],
+    factors: &'a mut [f32],
 }
 
 impl Kernel for Rows<'_> {
@@ -77,7 +83,7 @@ impl Kernel for Rows<'_> {
                     add(&mut self.row[outer_width..], &self.tables[2][inner * inner_width..(inner + 1) * inner_width]);
                 }
             }
-            self.mask.apply(index, self.row);
+            self.mask.apply(index, self.factors, self.row);
             self.unit.store(out, self.row)?;
         }
         Ok(())

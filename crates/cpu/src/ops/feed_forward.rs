@@ -1,6 +1,5 @@
 //! `feed_forward` on the CPU: row tiles; a tile's hidden layer is all that there is of it.
 
-use super::merge_heads::AddShares;
 use crate::dropout::Mask;
 use crate::environment::{Environment, Fault, Operands};
 use crate::math;
@@ -8,52 +7,51 @@ use crate::normed::NormTile;
 use crate::product::{Matrix, product};
 use crate::scratch;
 use crate::simd::{self, Arithmetic, Kernel};
-use crate::stream::Unit;
-use crate::tiles::{cut, tile_rows, try_each};
-use reformer_tensor::Activation;
+use crate::stream::{AddShares, Unit};
+use crate::tiles::{Need, cut, tile_rows, try_each};
+use reformer_tensor::{Activation, Shape};
 use reformer_tensor::op::FeedForward;
+
+/// Normed rows, hidden layer and mask of a tile.
+fn tile_lengths(mask: Mask, rows: usize, width: usize, hidden: usize) -> [usize; 3] {
+    [rows * width, rows * hidden, mask.numbers(rows, width)]
+}
+
+pub(super) fn need(op: &FeedForward, x: Shape, w1: Shape, environment: &Environment) -> Need {
+    let rows = tile_rows(x.dim(0), environment);
+    Need::new(&[], &tile_lengths(Mask::new(op.dropout, &[0, 0]), rows, x.dim(1), w1.dim(1)))
+}
 
 pub(super) fn run(op: &FeedForward, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
     let [x, gamma, beta, w1, b1, w2, b2, key] = &operands.reads[..] else { return Ok(()) };
     let stream = &mut operands.updates[0];
     let (total, width, hidden) = (x.shape.dim(0), x.shape.dim(1), w1.shape.dim(1));
     let mask = Mask::new(op.dropout, key.u32());
-    let unit = Unit::of(stream.dtype);
+    let (level, unit) = (environment.level, Unit::of(stream.dtype));
     let rows = tile_rows(total, environment);
     try_each(cut(stream.u32(), width, rows).collect(), |(first, stream)| {
         let count = stream.len() / width;
-        scratch::with([count * width, count * hidden], |[normed, active]| {
-            NormTile {
+        scratch::with(tile_lengths(mask, count, width, hidden), |[normed, active, factors]| {
+            let norm = NormTile {
                 x: &x.u32()[first * width..(first + count) * width],
                 unit: Unit::of(x.dtype),
                 gamma: gamma.f32(),
                 beta: beta.f32(),
                 out: normed,
                 keep: None,
-            }
-            .run_at(environment.level);
-            product(
-                (count, width, hidden),
-                Matrix::rows(normed, width),
-                Matrix::rows(w1.f32(), hidden),
-                active,
-                hidden,
-                false,
-            );
-            let kernel = Activate { activation: op.activation, bias: b1.f32(), values: active, derivative: None };
-            simd::run(environment.level, kernel);
+            };
+            simd::run(level, norm);
+            let (rows, weight) = (Matrix::rows(normed, width), Matrix::rows(w1.f32(), hidden));
+            product((count, width, hidden), rows, weight, active, hidden, false);
+            let bias = b1.f32();
+            simd::run(level, Activate { activation: op.activation, bias, values: active, derivative: None });
             // The normed rows have done their work: their place takes the share.
             let share = normed;
-            product(
-                (count, hidden, width),
-                Matrix::rows(active, hidden),
-                Matrix::rows(w2.f32(), width),
-                share,
-                width,
-                false,
-            );
-            simd::run(environment.level, AddBias { bias: b2.f32(), values: share });
-            AddShares { first, width, mask, unit, direction: op.direction, share, stream }.run_at(environment)
+            let (rows, weight) = (Matrix::rows(active, hidden), Matrix::rows(w2.f32(), width));
+            product((count, hidden, width), rows, weight, share, width, false);
+            let factors = mask.rows(level, first, width, factors);
+            let (bias, direction) = (Some(b2.f32()), op.direction);
+            simd::run(level, AddShares { width, unit, direction, bias, factors, share, stream })
         })
     })
 }
@@ -110,23 +108,4 @@ impl Kernel for Activate<'_> {
 #[inline(always)]
 fn relu(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
-}
-
-/// values += bias, row by row.
-pub(super) struct AddBias<'a> {
-    pub bias: &'a [f32],
-    pub values: &'a mut [f32],
-}
-
-impl Kernel for AddBias<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<A: Arithmetic>(self) {
-        for row in self.values.chunks_exact_mut(self.bias.len()) {
-            for (value, &bias) in row.iter_mut().zip(self.bias) {
-                *value += bias;
-            }
-        }
-    }
 }

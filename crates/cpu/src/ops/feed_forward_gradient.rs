@@ -1,30 +1,46 @@
 //! `feed_forward_gradient` on the CPU: per block of rows, first what belongs to rows (the share to rebuild among it), then the
 //! weights' sums.
 
-use super::feed_forward::{Activate, AddBias};
-use super::merge_heads::AddShares;
-use super::merge_heads_gradient::MaskRows;
-use crate::dropout::Mask;
+use super::feed_forward::Activate;
+use crate::dropout::{Mask, Multiply};
 use crate::environment::{Environment, Fault, Operands};
-use crate::normed::{ColumnSums, NormParameterGradient, NormTile, NormTileBackward};
-use crate::product::{Matrix, product};
+use crate::normed::{NormTile, NormTileBackward};
+use crate::product::{Matrix, product, transpose};
 use crate::scratch;
 use crate::simd::{self, Arithmetic, Kernel};
-use crate::stream::Unit;
-use crate::tiles::{cut, tile_rows, try_each};
-use reformer_tensor::Direction;
+use crate::stream::{AddShares, Unit};
+use crate::sums::BlockSums;
+use crate::tiles::{Need, cut, tile_rows, try_each};
 use reformer_tensor::op::{FeedForwardGradient, ROW_BLOCK};
+use reformer_tensor::{Direction, Shape};
 
-/// Rows of a weight's gradient that one task sums.
-const WEIGHT_ROWS: usize = 128;
+/// Both weights, transposed; then a block's n, normed rows, hidden layer, its gradient, masked gradient and gradient of the normed rows.
+fn shared_lengths(mask: Mask, rows: usize, width: usize, hidden: usize) -> [usize; 8] {
+    let (size, wide, deep) = (width * hidden, rows * width, rows * hidden);
+    [size, size, wide, wide, deep, deep, mask.numbers(rows, width), wide]
+}
+
+/// A tile's 1/√(var + ε), derivative of the activation, mask, and share.
+fn tile_lengths(op: &FeedForwardGradient, mask: Mask, rows: usize, width: usize, hidden: usize) -> [usize; 4] {
+    [rows, rows * hidden, mask.numbers(rows, width), if op.rebuild { rows * width } else { 0 }]
+}
+
+pub(super) fn need(op: &FeedForwardGradient, x: Shape, w1: Shape, environment: &Environment) -> Need {
+    let (rows, width, hidden) = (ROW_BLOCK.min(x.dim(0)), x.dim(1), w1.dim(1));
+    let mask = Mask::new(op.dropout, &[0, 0]);
+    let tile = tile_lengths(op, mask, tile_rows(rows, environment), width, hidden);
+    Need::new(&shared_lengths(mask, rows, width, hidden), &tile)
+}
 
 /// One tile's share of a block's scratch.
 struct Tile<'a> {
+    /// The number of its first row.
     first: usize,
     normalised: &'a mut [f32],
     normed: &'a mut [f32],
     active: &'a mut [f32],
     d_hidden: &'a mut [f32],
+    /// Empty where nothing is dropped.
     masked: &'a mut [f32],
     d_normed: &'a mut [f32],
     dx: &'a mut [f32],
@@ -39,132 +55,135 @@ pub(super) fn run(
     let [x, gamma, beta, dy, w1, b1, w2, b2, key] = &operands.reads[..] else { return Ok(()) };
     let (total, width, hidden) = (x.shape.dim(0), x.shape.dim(1), w1.shape.dim(1));
     let mask = Mask::new(op.dropout, key.u32());
-    let level = environment.level;
-    let (dx, gradients) = operands.updates.split_at_mut(1);
-    let [dgamma, dbeta, dw1, db1, dw2, db2, stream @ ..] = gradients else { return Ok(()) };
+    let [dx, dgamma, dbeta, dw1, db1, dw2, db2, stream @ ..] = &mut operands.updates[..] else { return Ok(()) };
+    let dx = dx.f32();
     let stream_unit = stream.first().map_or(Unit::of(x.dtype), |stream| Unit::of(stream.dtype));
-    for block in (0..total).step_by(ROW_BLOCK) {
-        let count = ROW_BLOCK.min(total - block);
-        let rows = tile_rows(count, environment);
-        let own = block * width..(block + count) * width;
-        let (wide, deep) = (count * width, count * hidden);
-        let widest = width.max(hidden);
-        scratch::with(
-            [wide, wide, deep, deep, wide, wide, widest, widest],
-            |[normalised, normed, active, d_hidden, masked, d_normed, sum1, sum2]| {
-                let mut tiles: Vec<Tile<'_>> = cut(normalised, width, rows)
-                    .zip(cut(normed, width, rows))
-                    .zip(cut(active, hidden, rows).zip(cut(d_hidden, hidden, rows)))
-                    .zip(cut(masked, width, rows).zip(cut(d_normed, width, rows)))
-                    .zip(cut(&mut dx[0].f32()[own.clone()], width, rows))
-                    .map(
-                        |(
-                            (
-                                (((first, normalised), (_, normed)), ((_, active), (_, d_hidden))),
-                                ((_, masked), (_, d_normed)),
-                            ),
-                            (_, dx),
-                        )| {
-                            Tile { first, normalised, normed, active, d_hidden, masked, d_normed, dx, stream: None }
-                        },
-                    )
-                    .collect();
-                if let Some(stream) = stream.first_mut() {
-                    for (tile, (_, part)) in tiles.iter_mut().zip(cut(&mut stream.u32()[own.clone()], width, rows)) {
-                        tile.stream = Some(part);
-                    }
-                }
-                try_each(tiles, |tile| {
-                    let count = tile.dx.len() / width;
-                    let start = (block + tile.first) * width;
-                    let range = start..start + count * width;
-                    scratch::with([count, count * hidden], |[inverse, derivative]| {
-                        NormTile {
-                            x: &x.u32()[range.clone()],
-                            unit: Unit::of(x.dtype),
-                            gamma: gamma.f32(),
-                            beta: beta.f32(),
-                            out: tile.normed,
-                            keep: Some((&mut *tile.normalised, &mut *inverse)),
-                        }
-                        .run_at(level);
-                        let normed = Matrix::rows(tile.normed, width);
-                        product(
-                            (count, width, hidden),
-                            normed,
-                            Matrix::rows(w1.f32(), hidden),
-                            tile.active,
-                            hidden,
-                            false,
-                        );
-                        let (bias, values) = (b1.f32(), &mut *tile.active);
-                        simd::run(
-                            level,
-                            Activate { activation: op.activation, bias, values, derivative: Some(&mut *derivative) },
-                        );
-                        if let Some(stream) = tile.stream {
-                            // `masked` is free until the next lines fill it.
-                            let (active, share) = (Matrix::rows(tile.active, hidden), &mut *tile.masked);
-                            product((count, hidden, width), active, Matrix::rows(w2.f32(), width), share, width, false);
-                            simd::run(level, AddBias { bias: b2.f32(), values: share });
-                            let (first, unit, direction) = (block + tile.first, stream_unit, Direction::Reverse);
-                            AddShares { first, width, mask, unit, direction, share, stream }.run_at(environment)?;
-                        }
-                        tile.masked.copy_from_slice(&dy.f32()[range]);
-                        simd::run(level, MaskRows { first: block + tile.first, width, mask, values: tile.masked });
-                        let masked = Matrix::rows(tile.masked, width);
-                        let w2 = Matrix::rows(w2.f32(), width).transposed();
-                        product((count, width, hidden), masked, w2, tile.d_hidden, hidden, false);
-                        simd::run(level, Multiply { values: tile.d_hidden, factors: derivative });
-                        let d_hidden = Matrix::rows(tile.d_hidden, hidden);
-                        let w1 = Matrix::rows(w1.f32(), hidden).transposed();
-                        product((count, hidden, width), d_hidden, w1, tile.d_normed, width, false);
-                        NormTileBackward {
-                            normalised: tile.normalised,
-                            inverse,
-                            gamma: gamma.f32(),
-                            d: tile.d_normed,
-                            dx: tile.dx,
-                        }
-                        .run_at(level);
-                        Ok(())
-                    })
-                })?;
-                // dW1 = normedᵀ·d_hidden, dW2 = activeᵀ·masked.
-                let mut tasks = Vec::new();
-                tasks.extend(
-                    cut(dw1.f32(), hidden, WEIGHT_ROWS)
-                        .map(|(first, out)| (first, &*normed, width, &*d_hidden, hidden, out)),
-                );
-                tasks.extend(
-                    cut(dw2.f32(), width, WEIGHT_ROWS)
-                        .map(|(first, out)| (first, &*active, hidden, &*masked, width, out)),
-                );
-                try_each(tasks, |(first, left, left_width, right, right_width, out)| {
-                    let m = out.len() / right_width;
-                    let left = Matrix::rows(&left[first..], left_width).transposed();
-                    product((m, count, right_width), left, Matrix::rows(right, right_width), out, right_width, true);
-                    Ok(())
-                })?;
-                ColumnSums { rows: d_hidden, partial: &mut sum1[..hidden], sum: db1.f32() }.run_at(level);
-                ColumnSums { rows: masked, partial: &mut sum1[..width], sum: db2.f32() }.run_at(level);
-                let sums = (&mut sum1[..width], &mut sum2[..width]);
-                let (dgamma, dbeta) = (dgamma.f32(), dbeta.f32());
-                NormParameterGradient { normalised, d: d_normed, dgamma, dbeta, sums }.run_at(level);
-                Ok(())
-            },
-        )?;
+    let mut stream = stream.first_mut().map(|stream| stream.u32());
+    let lengths = shared_lengths(mask, ROW_BLOCK.min(total), width, hidden);
+    scratch::with(
+        lengths,
+        |[w1_transposed, w2_transposed, normalised, normed, active, d_hidden, masked, d_normed]| {
+            transpose(w1.f32(), hidden, (width, hidden), w1_transposed);
+            transpose(w2.f32(), width, (hidden, width), w2_transposed);
+            let context = Context {
+                op,
+                environment,
+                x: (x.u32(), Unit::of(x.dtype)),
+                norm: [gamma.f32(), beta.f32()],
+                dy: dy.f32(),
+                weights: [w1.f32(), w2.f32()],
+                transposed: [w1_transposed, w2_transposed],
+                biases: [b1.f32(), b2.f32()],
+                mask,
+                stream_unit,
+            };
+            for block in (0..total).step_by(ROW_BLOCK) {
+                let count = ROW_BLOCK.min(total - block);
+                let rows = tile_rows(count, environment);
+                let own = block * width..(block + count) * width;
+                let [normalised, normed, d_normed] =
+                    [&mut *normalised, normed, d_normed].map(|rows| &mut rows[..count * width]);
+                let [active, d_hidden] = [&mut *active, d_hidden].map(|rows| &mut rows[..count * hidden]);
+                let masked = &mut masked[..mask.numbers(count, width)];
+                let own_dx = &mut dx[own.clone()];
+                let tiles: Vec<Tile<'_>> = {
+                    let mut wide = [&mut *normalised, normed, d_normed, own_dx].map(|part| cut(part, width, rows));
+                    let mut deep = [&mut *active, d_hidden].map(|part| cut(part, hidden, rows));
+                    let mut masked = cut(masked, width, rows);
+                    let mut stream = stream.as_deref_mut().map(|stream| cut(&mut stream[own.clone()], width, rows));
+                    let tile = |first| {
+                        let [normalised, normed, d_normed, dx] = wide.each_mut().map(next);
+                        let [active, d_hidden] = deep.each_mut().map(next);
+                        let (masked, stream) = (next(&mut masked), stream.as_mut().map(next));
+                        Tile { first: block + first, normalised, normed, active, d_hidden, masked, d_normed, dx, stream }
+                    };
+                    (0..count).step_by(rows).map(tile).collect()
+                };
+                try_each(tiles, |tile| context.tile(tile))?;
+                let masked = if masked.is_empty() { &context.dy[own] } else { &*masked };
+                let mut sums = BlockSums::default();
+                sums.weight((normed, width), (d_hidden, hidden), dw1.f32(), (hidden, 0));
+                sums.weight((active, hidden), (masked, width), dw2.f32(), (width, 0));
+                sums.columns(d_hidden, db1.f32());
+                sums.columns(masked, db2.f32());
+                sums.norm(normalised, d_normed, dgamma.f32(), dbeta.f32());
+                sums.run(environment)?;
+            }
+            Ok(())
+        },
+    )
+}
+
+/// The next piece; nothing where there are none.
+fn next<'a, T: 'a>(pieces: &mut impl Iterator<Item = (usize, &'a mut [T])>) -> &'a mut [T] {
+    pieces.next().map_or(&mut [], |(_, piece)| piece)
+}
+
+/// What all tiles share.
+struct Context<'a> {
+    op: &'a FeedForwardGradient,
+    environment: &'a Environment,
+    x: (&'a [u32], Unit),
+    /// γ and β.
+    norm: [&'a [f32]; 2],
+    dy: &'a [f32],
+    /// [width, hidden] and [hidden, width].
+    weights: [&'a [f32]; 2],
+    /// [hidden, width] and [width, hidden].
+    transposed: [&'a [f32]; 2],
+    biases: [&'a [f32]; 2],
+    mask: Mask,
+    stream_unit: Unit,
+}
+
+impl Context<'_> {
+    fn tile(&self, tile: Tile<'_>) -> Result<(), Fault> {
+        let Tile { first, normalised, normed, active, d_hidden, masked, d_normed, dx, stream } = tile;
+        let (op, level, mask) = (self.op, self.environment.level, self.mask);
+        let [gamma, beta] = self.norm;
+        let ([w1, w2], [b1, b2]) = (self.weights, self.biases);
+        let (width, hidden) = (gamma.len(), b1.len());
+        let count = dx.len() / width;
+        let own = first * width..(first + count) * width;
+        scratch::with(tile_lengths(op, mask, count, width, hidden), |[inverse, derivative, factors, share]| {
+            let (x, unit) = (&self.x.0[own.clone()], self.x.1);
+            let keep = Some((&mut *normalised, &mut *inverse));
+            simd::run(level, NormTile { x, unit, gamma, beta, out: normed, keep });
+            let (left, right) = (Matrix::rows(normed, width), Matrix::rows(w1, hidden));
+            product((count, width, hidden), left, right, active, hidden, false);
+            let activation = op.activation;
+            let values = &mut *active;
+            simd::run(level, Activate { activation, bias: b1, values, derivative: Some(&mut *derivative) });
+            let factors = mask.rows(level, first, width, factors);
+            if let Some(stream) = stream {
+                let (left, right) = (Matrix::rows(active, hidden), Matrix::rows(w2, width));
+                product((count, hidden, width), left, right, share, width, false);
+                let (unit, direction) = (self.stream_unit, Direction::Reverse);
+                simd::run(level, AddShares { width, unit, direction, bias: Some(b2), factors, share, stream })?;
+            }
+            let mut dy = &self.dy[own];
+            if let Some(factors) = factors {
+                simd::run(level, Multiply { values: dy, factors, out: &mut *masked });
+                dy = masked;
+            }
+            let (left, right) = (Matrix::rows(dy, width), Matrix::rows(self.transposed[1], hidden));
+            product((count, width, hidden), left, right, d_hidden, hidden, false);
+            simd::run(level, MultiplyBy { values: d_hidden, factors: derivative });
+            let (left, right) = (Matrix::rows(d_hidden, hidden), Matrix::rows(self.transposed[0], width));
+            product((count, hidden, width), left, right, d_normed, width, false);
+            simd::run(level, NormTileBackward { normalised, inverse, gamma, d: d_normed, dx });
+            Ok(())
+        })
     }
-    Ok(())
 }
 
 /// values ·= factors.
-struct Multiply<'a> {
+struct MultiplyBy<'a> {
     values: &'a mut [f32],
     factors: &'a [f32],
 }
 
-impl Kernel for Multiply<'_> {
+impl Kernel for MultiplyBy<'_> {
     type Output = ();
 
     #[inline(always)]

@@ -1,4 +1,5 @@
-//! `head_loss` on the CPU: tiles of scored rows; a tile's logits are all that there is of them.
+//! `head_loss` on the CPU: tiles of scored rows; a tile's logits are all that there is of them. The head's parts are here for
+//! its gradient and for `logits` too.
 
 use crate::environment::{Environment, Fault, Level, Operands};
 use crate::math;
@@ -7,11 +8,23 @@ use crate::product::{Matrix, product};
 use crate::scratch;
 use crate::simd::{self, Arithmetic, Kernel};
 use crate::stream::Unit;
-use crate::tiles::try_each;
+use crate::tiles::{Need, try_each};
+use reformer_tensor::Shape;
 use reformer_tensor::op::HeadLoss;
 
 /// Rows whose logits are made together: few, since a row of logits is long.
 pub(super) const TILE: usize = 64;
+
+/// Normed rows and logits of a tile.
+fn tile_lengths(rows: usize, width: usize, vocabulary: usize) -> [usize; 2] {
+    [rows * 2 * width, rows * vocabulary]
+}
+
+pub(super) fn need(y: Shape, weight: Shape) -> Need {
+    // The losses of the scored rows, too.
+    let rows = TILE.min(y.dim(0));
+    Need::new(&[y.dim(0)], &tile_lengths(rows, y.dim(1), weight.dim(1)))
+}
 
 pub(super) fn run(_op: &HeadLoss, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
     let head = Head::of(operands);
@@ -19,21 +32,22 @@ pub(super) fn run(_op: &HeadLoss, environment: &Environment, operands: &mut Oper
     let losses = operands.writes[0].f32();
     losses.fill(0.0);
     let rows = scored(targets, weights, head.vocabulary)?;
-    let mut results = vec![0.0; rows.len()];
-    try_each(rows.chunks(TILE).zip(results.chunks_mut(TILE)).collect(), |(rows, results)| {
-        scratch::with([rows.len() * 2 * head.width, rows.len() * head.vocabulary], |[normed, logits]| {
-            head.logits(environment.level, rows, normed, logits, None);
-            for ((&row, logits), result) in rows.iter().zip(logits.chunks_exact(head.vocabulary)).zip(results) {
-                let z = simd::run(environment.level, LogSum { logits, probabilities: None });
-                *result = weights[row] * (z - logits[targets[row] as usize]);
-            }
-        });
+    scratch::with([rows.len()], |[results]| {
+        try_each(rows.chunks(TILE).zip(results.chunks_mut(TILE)).collect(), |(rows, results)| {
+            scratch::with(tile_lengths(rows.len(), head.width, head.vocabulary), |[normed, logits]| {
+                head.logits(environment.level, rows, normed, logits, None);
+                for ((&row, logits), result) in rows.iter().zip(logits.chunks_exact_mut(head.vocabulary)).zip(results) {
+                    let (target, weight) = (targets[row] as usize, weights[row]);
+                    *result = simd::run(environment.level, RowLoss { logits, target, weight, gradient: false });
+                }
+            });
+            Ok(())
+        })?;
+        for (&row, &mut result) in rows.iter().zip(results) {
+            losses[row] = result;
+        }
         Ok(())
-    })?;
-    for (&row, result) in rows.iter().zip(results) {
-        losses[row] = result;
-    }
-    Ok(())
+    })
 }
 
 /// The rows that are scored; their targets must be in the vocabulary.
@@ -85,15 +99,9 @@ impl<'a> Head<'a> {
     ) {
         simd::run(level, JoinAndNorm { head: *self, rows, normed: &mut *normed, keep });
         let (wide, vocabulary) = (2 * self.width, self.vocabulary);
-        product(
-            (rows.len(), wide, vocabulary),
-            Matrix::rows(normed, wide),
-            Matrix::rows(self.weight, vocabulary),
-            logits,
-            vocabulary,
-            false,
-        );
-        simd::run(level, super::feed_forward::AddBias { bias: self.bias, values: logits });
+        let (normed, weight) = (Matrix::rows(normed, wide), Matrix::rows(self.weight, vocabulary));
+        product((rows.len(), wide, vocabulary), normed, weight, logits, vocabulary, false);
+        simd::run(level, AddBias { bias: self.bias, values: logits });
     }
 }
 
@@ -120,43 +128,83 @@ impl Kernel for JoinAndNorm<'_, '_> {
                 normalised[index * 2 * width..(index + 1) * 2 * width].copy_from_slice(out);
                 inverses[index] = inverse;
             }
-            for at in 0..2 * width {
-                out[at] = A::multiply_add(out[at], head.gamma[at], head.beta[at]);
+            for ((out, &gamma), &beta) in out.iter_mut().zip(head.gamma).zip(head.beta) {
+                *out = A::multiply_add(*out, gamma, beta);
             }
         }
     }
 }
 
-/// log Σ exp of a row: exact maximum, then the sum in fixed order. With `probabilities`, also exp(logit − z).
-pub(super) struct LogSum<'a> {
-    pub logits: &'a [f32],
-    pub probabilities: Option<&'a mut [f32]>,
+/// values += bias, row by row.
+struct AddBias<'a> {
+    bias: &'a [f32],
+    values: &'a mut [f32],
 }
 
-impl Kernel for LogSum<'_> {
+impl Kernel for AddBias<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        for row in self.values.chunks_exact_mut(self.bias.len()) {
+            for (value, &bias) in row.iter_mut().zip(self.bias) {
+                *value += bias;
+            }
+        }
+    }
+}
+
+/// weight·(log Σ exp(logits) − logit of the target): the exact maximum first, then the sum in a fixed order. With `gradient` the
+/// logits become their gradients, weight·(softmax − 1 at the target); without, they are used up.
+pub(super) struct RowLoss<'a> {
+    pub logits: &'a mut [f32],
+    pub target: usize,
+    pub weight: f32,
+    pub gradient: bool,
+}
+
+impl Kernel for RowLoss<'_> {
     type Output = f32;
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) -> f32 {
-        let logits = self.logits;
-        let mut lanes = [f32::NEG_INFINITY; LANES];
-        let whole = logits.len() - logits.len() % LANES;
-        for chunk in logits[..whole].chunks_exact(LANES) {
+        let Self { logits, target, weight, gradient } = self;
+        let target_logit = logits[target];
+        let most = maximum(logits);
+        let mut lanes = [0.0; LANES];
+        let (chunks, rest) = logits.as_chunks_mut::<LANES>();
+        for chunk in chunks {
             for lane in 0..LANES {
-                lanes[lane] = if chunk[lane] > lanes[lane] { chunk[lane] } else { lanes[lane] };
+                chunk[lane] = math::exp::<A>(chunk[lane] - most);
+                lanes[lane] += chunk[lane];
             }
         }
-        let mut most = f32::NEG_INFINITY;
-        for &value in lanes.iter().chain(&logits[whole..]) {
-            most = if value > most { value } else { most };
+        for (lane, logit) in lanes.iter_mut().zip(rest) {
+            *logit = math::exp::<A>(*logit - most);
+            *lane += *logit;
         }
-        let sum = norm::sum(logits.len(), |index| math::exp::<A>(logits[index] - most));
-        let z = most + math::ln::<A>(sum);
-        if let Some(probabilities) = self.probabilities {
-            for (probability, &logit) in probabilities.iter_mut().zip(logits) {
-                *probability = math::exp::<A>(logit - z);
+        let sum = norm::tree(lanes);
+        if gradient {
+            let scale = weight / sum;
+            for logit in logits.iter_mut() {
+                *logit *= scale;
             }
+            logits[target] -= weight;
         }
-        z
+        weight * (most + math::ln::<A>(sum) - target_logit)
     }
+}
+
+/// The largest number; a NaN among them shows in what is computed with it.
+#[inline(always)]
+fn maximum(numbers: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if a > b { a } else { b };
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (chunks, rest) = numbers.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            lanes[lane] = larger(chunk[lane], lanes[lane]);
+        }
+    }
+    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |most, &number| larger(number, most))
 }

@@ -1,11 +1,24 @@
 //! `layer_norm_gradient` on the CPU: per block of rows, the stream's gradient in tiles, then the parameters' sums.
 
 use crate::environment::{Environment, Fault, Operands};
-use crate::normed::{NormParameterGradient, NormTile, NormTileBackward};
+use crate::normed::{NormTile, NormTileBackward};
 use crate::scratch;
+use crate::simd;
 use crate::stream::Unit;
-use crate::tiles::{cut, tile_rows, try_each};
+use crate::sums::BlockSums;
+use crate::tiles::{Need, cut, tile_rows, try_each};
+use reformer_tensor::Shape;
 use reformer_tensor::op::{LayerNormGradient, ROW_BLOCK};
+
+/// A tile's normed rows, which nobody reads, and 1/√(var + ε).
+fn tile_lengths(rows: usize, width: usize) -> [usize; 2] {
+    [rows * width, rows]
+}
+
+pub(super) fn need(x: Shape, environment: &Environment) -> Need {
+    let rows = ROW_BLOCK.min(x.dim(0));
+    Need::new(&[rows * x.dim(1)], &tile_lengths(tile_rows(rows, environment), x.dim(1)))
+}
 
 pub(super) fn run(
     _op: &LayerNormGradient,
@@ -16,35 +29,36 @@ pub(super) fn run(
     let [dx, dgamma, dbeta] = &mut operands.updates[..] else { return Ok(()) };
     let (total, width) = (x.shape.dim(0), x.shape.dim(1));
     let (gamma, d, dx, dgamma, dbeta) = (gamma.f32(), d.f32(), dx.f32(), dgamma.f32(), dbeta.f32());
-    for block in (0..total).step_by(ROW_BLOCK) {
-        let count = ROW_BLOCK.min(total - block);
-        let rows = tile_rows(count, environment);
-        let own = block * width..(block + count) * width;
-        scratch::with([count * width, width, width], |[normalised, sum1, sum2]| {
+    scratch::with([ROW_BLOCK.min(total) * width], |[normalised]| {
+        for block in (0..total).step_by(ROW_BLOCK) {
+            let count = ROW_BLOCK.min(total - block);
+            let rows = tile_rows(count, environment);
+            let own = block * width..(block + count) * width;
+            let normalised = &mut normalised[..count * width];
             let tiles = cut(normalised, width, rows).zip(cut(&mut dx[own.clone()], width, rows));
-            let tiles = tiles.map(|((first, normalised), (_, dx))| (first, normalised, dx)).collect();
-            try_each(tiles, |(first, normalised, dx)| {
+            let tiles = tiles.map(|((first, normalised), (_, dx))| (first, normalised, dx));
+            try_each(tiles.collect(), |(first, normalised, dx)| {
                 let count = normalised.len() / width;
                 let start = (block + first) * width;
-                scratch::with([count * width, count], |[out, inverse]| {
-                    NormTile {
+                scratch::with(tile_lengths(count, width), |[out, inverse]| {
+                    let norm = NormTile {
                         x: &x.u32()[start..start + count * width],
                         unit: Unit::of(x.dtype),
                         gamma,
                         beta: gamma,
                         out,
                         keep: Some((&mut *normalised, &mut *inverse)),
-                    }
-                    .run_at(environment.level);
+                    };
+                    simd::run(environment.level, norm);
                     let d = &d[start..start + count * width];
-                    NormTileBackward { normalised, inverse, gamma, d, dx }.run_at(environment.level);
+                    simd::run(environment.level, NormTileBackward { normalised, inverse, gamma, d, dx });
                 });
                 Ok(())
             })?;
-            let sums = (sum1, sum2);
-            NormParameterGradient { normalised, d: &d[own], dgamma, dbeta, sums }.run_at(environment.level);
-            Ok(())
-        })?;
-    }
-    Ok(())
+            let mut sums = BlockSums::default();
+            sums.norm(normalised, &d[own], dgamma, dbeta);
+            sums.run(environment)?;
+        }
+        Ok(())
+    })
 }

@@ -4,8 +4,13 @@ use super::head_loss::{Head, TILE};
 use crate::environment::{Environment, Fault, Operands};
 use crate::scratch;
 use crate::stream::Unit;
-use crate::tiles::{cut, try_each};
+use crate::tiles::{Need, cut, try_each};
+use reformer_tensor::Shape;
 use reformer_tensor::op::Logits;
+
+pub(super) fn need(y: Shape, chosen: Shape) -> Need {
+    Need::new(&[], &[TILE.min(chosen.dim(0)) * 2 * y.dim(1)])
+}
 
 pub(super) fn run(_op: &Logits, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
     let [y1, y2, chosen, gamma, beta, weight, bias] = &operands.reads[..] else { return Ok(()) };

@@ -4,11 +4,21 @@ use crate::dropout::Mask;
 use crate::environment::{Environment, Fault, Operands};
 use crate::product::{Matrix, product};
 use crate::scratch;
-use crate::simd::{self, Arithmetic, Kernel};
-use crate::stream::Unit;
-use crate::tiles::{cut, tile_rows, try_each};
-use reformer_tensor::Direction;
+use crate::simd;
+use crate::stream::{AddShares, Unit};
+use crate::tiles::{Need, cut, tile_rows, try_each};
+use reformer_tensor::Shape;
 use reformer_tensor::op::MergeHeads;
+
+/// Share and mask of a tile.
+fn tile_lengths(mask: Mask, rows: usize, width: usize) -> [usize; 2] {
+    [rows * width, mask.numbers(rows, width)]
+}
+
+pub(super) fn need(op: &MergeHeads, stream: Shape, environment: &Environment) -> Need {
+    let rows = tile_rows(stream.dim(0), environment);
+    Need::new(&[], &tile_lengths(Mask::new(op.dropout, &[0, 0]), rows, stream.dim(1)))
+}
 
 pub(super) fn run(op: &MergeHeads, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
     let [context, weight, key] = &operands.reads[..] else { return Ok(()) };
@@ -20,45 +30,18 @@ pub(super) fn run(op: &MergeHeads, environment: &Environment, operands: &mut Ope
     let rows = tile_rows(total, environment);
     try_each(cut(stream.u32(), width, rows).collect(), |(first, stream)| {
         let count = stream.len() / width;
-        scratch::with([count * width], |[share]| {
+        scratch::with(tile_lengths(mask, count, width), |[share, factors]| {
+            // One mask for all heads.
+            let factors = mask.rows(environment.level, first, width, factors);
             for head in 0..op.heads.count {
                 let context = Matrix::rows(&context.f32()[first * columns + head * head_width..], columns);
                 let weight = Matrix::rows(&weight.f32()[(op.heads.first + head) * head_width * width..], width);
                 product((count, head_width, width), context, weight, share, width, false);
-                AddShares { first, width, mask, unit, direction: op.direction, share, stream }.run_at(environment)?;
+                let direction = op.direction;
+                let shares = AddShares { width, unit, direction, bias: None, factors, share, stream };
+                simd::run(environment.level, shares)?;
             }
             Ok(())
         })
     })
-}
-
-/// stream ± fix(mask·share), for some rows; the share is masked in place.
-pub(super) struct AddShares<'a> {
-    pub first: usize,
-    pub width: usize,
-    pub mask: Mask,
-    pub unit: Unit,
-    pub direction: Direction,
-    pub share: &'a mut [f32],
-    pub stream: &'a mut [u32],
-}
-
-impl AddShares<'_> {
-    pub fn run_at(self, environment: &Environment) -> Result<(), Fault> {
-        simd::run(environment.level, self)
-    }
-}
-
-impl Kernel for AddShares<'_> {
-    type Output = Result<(), Fault>;
-
-    #[inline(always)]
-    fn run<A: Arithmetic>(self) -> Result<(), Fault> {
-        let rows = self.share.chunks_exact_mut(self.width).zip(self.stream.chunks_exact_mut(self.width));
-        for (offset, (share, stream)) in rows.enumerate() {
-            self.mask.apply(self.first + offset, share);
-            self.unit.add(stream, share, self.direction)?;
-        }
-        Ok(())
-    }
 }

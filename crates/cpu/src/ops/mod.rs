@@ -23,7 +23,9 @@ mod sort_by_bucket;
 mod zeros;
 
 use crate::environment::{Environment, Fault, Operands};
-use reformer_tensor::{Op, Program};
+use crate::product;
+use crate::tiles::Need;
+use reformer_tensor::{Instruction, Op, Program, Shape};
 
 /// Runs one instruction.
 pub(crate) fn run(op: &Op, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
@@ -52,7 +54,38 @@ pub(crate) fn run(op: &Op, environment: &Environment, operands: &mut Operands<'_
     }
 }
 
-/// A bound of what the kernels take beside the plan's slots.
-pub(crate) fn scratch_bytes(_program: &Program, _environment: &Environment) -> u64 {
-    0
+/// What an op takes beside its operands. Attention and sorting keep memory of their own, which is a few tiles a thread.
+fn need(program: &Program, instruction: &Instruction, environment: &Environment) -> Need {
+    let read = |index: usize| instruction.reads.get(index).map_or(Shape::new(&[0]), |&id| program.info(id).shape);
+    let updated = |index: usize| instruction.updates.get(index).map_or(Shape::new(&[0]), |&(id, _)| program.info(id).shape);
+    match &instruction.op {
+        Op::Zeros(_)
+        | Op::LshHash(_)
+        | Op::SortByBucket(_)
+        | Op::Intervals(_)
+        | Op::Attention(_)
+        | Op::AttentionGradient(_)
+        | Op::AttentionCached(_)
+        | Op::GradientNorm(_)
+        | Op::AdamW(_) => Need::default(),
+        Op::Embed(_) => embed::need(read(3)),
+        Op::EmbedGradient(_) => embed::need(read(3)),
+        Op::ProjectHeads(_) => project_heads::need(read(0), environment),
+        Op::ProjectHeadsGradient(op) => project_heads_gradient::need(op, read(0)),
+        Op::LayerNormGradient(_) => layer_norm_gradient::need(read(0), environment),
+        Op::MergeHeads(op) => merge_heads::need(op, updated(0), environment),
+        Op::MergeHeadsGradient(op) => merge_heads_gradient::need(op, read(0)),
+        Op::FeedForward(op) => feed_forward::need(op, read(0), read(3), environment),
+        Op::FeedForwardGradient(op) => feed_forward_gradient::need(op, read(0), read(4), environment),
+        Op::HeadLoss(_) => head_loss::need(read(0), read(4)),
+        Op::HeadLossGradient(_) => head_loss_gradient::need(read(0), read(4)),
+        Op::Logits(_) => logits::need(read(0), read(2)),
+    }
+}
+
+/// A bound of what the kernels take beside the plan's slots: the largest of each kind, since buffers are used again.
+pub(crate) fn scratch_bytes(program: &Program, environment: &Environment) -> u64 {
+    let needs = program.instructions.iter().map(|instruction| need(program, instruction, environment));
+    let Need { shared, tile } = needs.fold(Need::default(), Need::or);
+    shared + environment.threads as u64 * (tile + product::PACKING_BYTES)
 }

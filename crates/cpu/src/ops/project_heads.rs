@@ -4,9 +4,15 @@ use crate::environment::{Environment, Fault, Operands};
 use crate::normed::NormTile;
 use crate::product::{Matrix, product};
 use crate::scratch;
+use crate::simd;
 use crate::stream::Unit;
-use crate::tiles::{cut, tile_rows, try_each};
+use crate::tiles::{Need, cut, tile_rows, try_each};
+use reformer_tensor::Shape;
 use reformer_tensor::op::ProjectHeads;
+
+pub(super) fn need(x: Shape, environment: &Environment) -> Need {
+    Need::new(&[], &[tile_rows(x.dim(0), environment) * x.dim(1)])
+}
 
 pub(super) fn run(op: &ProjectHeads, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
     let [x, gamma, beta, weights @ ..] = &operands.reads[..] else { return Ok(()) };
@@ -23,15 +29,15 @@ pub(super) fn run(op: &ProjectHeads, environment: &Environment, operands: &mut O
     try_each(tiles, |(first, outs)| {
         let count = rows.min(total - first);
         scratch::with([count * width], |[normed]| {
-            NormTile {
+            let norm = NormTile {
                 x: &x.u32()[first * width..(first + count) * width],
                 unit: Unit::of(x.dtype),
                 gamma: gamma.f32(),
                 beta: beta.f32(),
                 out: normed,
                 keep: None,
-            }
-            .run_at(environment.level);
+            };
+            simd::run(environment.level, norm);
             for (out, weight) in outs.into_iter().zip(weights) {
                 let stride = weight.shape.dim(1);
                 let weight = Matrix::rows(&weight.f32()[offset..], stride);

@@ -2,14 +2,23 @@
 
 use crate::environment::{Environment, Fault, Operands};
 use crate::normed::NormTile;
-use crate::product::{Matrix, product};
+use crate::product::{Matrix, product, transpose};
 use crate::scratch;
+use crate::simd;
 use crate::stream::Unit;
-use crate::tiles::{cut, tile_rows, try_each};
+use crate::sums::BlockSums;
+use crate::tiles::{Need, cut, tile_rows, try_each};
+use reformer_tensor::Shape;
 use reformer_tensor::op::{ProjectHeadsGradient, ROW_BLOCK};
 
-/// Rows of a weight's gradient that one task sums.
-const WEIGHT_ROWS: usize = 64;
+/// The weights, transposed, and a block's normed rows.
+fn shared_lengths(op: &ProjectHeadsGradient, rows: usize, width: usize) -> [usize; 2] {
+    [op.weights * op.heads.columns() * width, rows * width]
+}
+
+pub(super) fn need(op: &ProjectHeadsGradient, x: Shape) -> Need {
+    Need::new(&shared_lengths(op, ROW_BLOCK.min(x.dim(0)), x.dim(1)), &[])
+}
 
 pub(super) fn run(
     op: &ProjectHeadsGradient,
@@ -22,48 +31,47 @@ pub(super) fn run(
     let (columns, offset, head_width) = (op.heads.columns(), op.heads.offset(), op.heads.width);
     let (d_normed, weight_gradients) = operands.updates.split_at_mut(1);
     let d_normed = d_normed[0].f32();
-    for block in (0..total).step_by(ROW_BLOCK) {
-        let count = ROW_BLOCK.min(total - block);
-        let rows = tile_rows(count, environment);
-        scratch::with([count * width], |[normed]| {
+    let size = columns * width;
+    scratch::with(shared_lengths(op, ROW_BLOCK.min(total), width), |[transposed, normed]| {
+        for (weight, out) in weights.iter().zip(transposed.chunks_exact_mut(size.max(1))) {
+            transpose(&weight.f32()[offset..], weight.shape.dim(1), (width, columns), out);
+        }
+        for block in (0..total).step_by(ROW_BLOCK) {
+            let count = ROW_BLOCK.min(total - block);
+            let rows = tile_rows(count, environment);
+            let normed = &mut normed[..count * width];
             let sums = &mut d_normed[block * width..(block + count) * width];
-            let tiles = cut(normed, width, rows)
-                .zip(cut(sums, width, rows))
-                .map(|((first, normed), (_, sum))| (first, normed, sum));
+            let tiles = cut(normed, width, rows).zip(cut(sums, width, rows));
+            let tiles = tiles.map(|((first, normed), (_, sum))| (first, normed, sum));
             try_each(tiles.collect(), |(first, normed, sum)| {
                 let count = normed.len() / width;
                 let start = block + first;
-                NormTile {
+                let norm = NormTile {
                     x: &x.u32()[start * width..(start + count) * width],
                     unit: Unit::of(x.dtype),
                     gamma: gamma.f32(),
                     beta: beta.f32(),
                     out: normed,
                     keep: None,
-                }
-                .run_at(environment.level);
+                };
+                simd::run(environment.level, norm);
                 for head in 0..op.heads.count {
-                    for (d, weight) in upstream.iter().zip(weights) {
+                    for (d, weight) in upstream.iter().zip(transposed.chunks_exact(size.max(1))) {
                         let d = Matrix::rows(&d.f32()[start * columns + head * head_width..], columns);
-                        let weight = Matrix::rows(&weight.f32()[offset + head * head_width..], weight.shape.dim(1));
-                        product((count, head_width, width), d, weight.transposed(), sum, width, true);
+                        let weight = Matrix::rows(&weight[head * head_width * width..], width);
+                        product((count, head_width, width), d, weight, sum, width, true);
                     }
                 }
                 Ok(())
             })?;
-            let mut tasks = Vec::new();
+            let mut sums = BlockSums::default();
             for (gradient, d) in weight_gradients.iter_mut().zip(upstream) {
                 let stride = gradient.shape.dim(1);
                 let d = &d.f32()[block * columns..(block + count) * columns];
-                tasks.extend(cut(gradient.f32(), stride, WEIGHT_ROWS).map(move |(first, out)| (first, stride, d, out)));
+                sums.weight((normed, width), (d, columns), gradient.f32(), (stride, offset));
             }
-            try_each(tasks, |(first, stride, d, out)| {
-                let m = out.len() / stride;
-                let normed = Matrix::rows(&normed[first..], width).transposed();
-                product((m, count, columns), normed, Matrix::rows(d, columns), &mut out[offset..], stride, true);
-                Ok(())
-            })
-        })?;
-    }
-    Ok(())
+            sums.run(environment)?;
+        }
+        Ok(())
+    })
 }

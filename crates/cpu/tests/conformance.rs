@@ -1,0 +1,14 @@
+//! The suite of `reformer-conformance` on this backend, in all its variations: threads, SIMD levels, naive kernels.
+
+use reformer_cpu::{Cpu, Environment, Kernels, Level};
+
+fn with(level: Level, kernels: Kernels) -> Cpu {
+    Cpu::with(Environment { threads: 1, level, kernels })
+}
+
+reformer_conformance::suite!(one_thread, Cpu::new(1));
+reformer_conformance::suite!(two_threads, Cpu::new(2));
+reformer_conformance::suite!(naive, with(Level::detect(), Kernels::Naive));
+reformer_conformance::suite!(portable, with(Level::Portable, Kernels::Fast));
+reformer_conformance::suite!(avx2 if Level::available().contains(&Level::Avx2), with(Level::Avx2, Kernels::Fast));
+reformer_conformance::suite!(avx512 if Level::available().contains(&Level::Avx512), with(Level::Avx512, Kernels::Fast));
