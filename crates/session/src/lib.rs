@@ -1,1 +1,53 @@
-//! A run's folder: config, lock, checkpoints, tokenizer; loading a model, generating, chatting. No training.
+//! A run's folder: config, lock, checkpoints, tokenizer; loading a model, generating, chatting. No training, no printing,
+//! and no knowledge of any data set.
+//!
+//! The way from a folder to a conversation:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), reformer_session::SessionError> {
+//! # let backend: Box<dyn reformer_tensor::Backend> = unimplemented!();
+//! use reformer_session::{Conversation, LoadedModel, ReplyOptions, RunFolder};
+//! use std::ops::ControlFlow;
+//! use std::path::Path;
+//!
+//! let run = RunFolder::newest(Path::new("runs"))?;
+//! let model = LoadedModel::open(&run, backend.as_ref())?;
+//! let mut conversation = Conversation::new(model, backend.as_ref(), ReplyOptions::default())?;
+//! let reply = conversation.reply("i need a cheap hotel", |text| {
+//!     // Show `text`; it is always whole characters.
+//!     ControlFlow::Continue(())
+//! })?;
+//! assert!(reply.forgotten_turns == 0);
+//! # Ok(())
+//! # }
+//! ```
+
+mod chat;
+mod checkpoint;
+mod config;
+mod dialogue;
+mod durable;
+mod error;
+mod generator;
+mod lock;
+mod model;
+mod run;
+mod sampling;
+mod tensors;
+mod tokenizer;
+mod utf8;
+
+pub use chat::{Conversation, Reply, ReplyOptions, Turn};
+pub use checkpoint::{Checkpoint, Checkpoints, FileRecord, SavedState, Snapshot};
+pub use config::{CONFIG_FORMAT, RunConfig, read_section};
+pub use dialogue::{EncodedDialogue, Speaker};
+pub use durable::write_atomically;
+pub use error::SessionError;
+pub use generator::{Generation, GenerationOptions, Generator, Mark, Stop};
+pub use lock::RunLock;
+pub use model::LoadedModel;
+pub use run::RunFolder;
+pub use sampling::{Sampler, SamplingError, SamplingOptions};
+pub use tensors::{TensorSpec, parameter_specs, parameters_sha256};
+pub use tokenizer::{DIALOGUE, END, SPECIAL_TOKENS, SYSTEM, Tokenizer, USER};
+pub use utf8::Utf8Stream;

@@ -1,0 +1,210 @@
+//! The folder of a run and the numbered runs beside it. What is inside the files is known elsewhere.
+
+use crate::durable::write_atomically;
+use crate::{Checkpoints, RunConfig, RunLock, SessionError, Tokenizer};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Numbered runs are `run-0001` and on.
+const PREFIX: &str = "run-";
+
+/// The folder of a run: `config.json`, `tokenizer.json`, `metrics.jsonl`, `loss.svg`, `lock`, `checkpoints/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes the folder where there is none; what is in it stays.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn create(path: &Path) -> Result<Self, SessionError> {
+        fs::create_dir_all(path).map_err(SessionError::file("create", path))?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// Makes a new numbered run in `runs`: one above the highest number there. Two processes never get the same.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn create_numbered(runs: &Path) -> Result<Self, SessionError> {
+        fs::create_dir_all(runs).map_err(SessionError::file("create", runs))?;
+        loop {
+            let number = numbers(runs)?.last().map_or(1, |(number, _)| number + 1);
+            let path = runs.join(format!("{PREFIX}{number:04}"));
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Self { path }),
+                // Another process was faster: look again.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(SessionError::file("create", &path)(error)),
+            }
+        }
+    }
+
+    /// A run that is there.
+    ///
+    /// # Errors
+    /// [`SessionError::NoRun`] if the folder holds no `config.json`.
+    pub fn open(path: &Path) -> Result<Self, SessionError> {
+        let run = Self { path: path.to_owned() };
+        if run.is_started() { Ok(run) } else { Err(SessionError::NoRun { path: path.to_owned() }) }
+    }
+
+    /// The numbered run with the highest number in `runs` that has a config.
+    ///
+    /// # Errors
+    /// [`SessionError::NoRuns`] if there is none.
+    pub fn newest(runs: &Path) -> Result<Self, SessionError> {
+        let none = || SessionError::NoRuns { path: runs.to_owned() };
+        if !runs.exists() {
+            return Err(none());
+        }
+        let started = numbers(runs)?.into_iter().rev().map(|(_, path)| Self { path }).find(Self::is_started);
+        started.ok_or_else(none)
+    }
+
+    /// Whether the run has a config already.
+    pub fn is_started(&self) -> bool {
+        self.config_path().is_file()
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `config.json`.
+    pub fn config_path(&self) -> PathBuf {
+        self.path.join("config.json")
+    }
+
+    /// `tokenizer.json`.
+    pub fn tokenizer_path(&self) -> PathBuf {
+        self.path.join("tokenizer.json")
+    }
+
+    /// `metrics.jsonl`.
+    pub fn metrics_path(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    /// `loss.svg`.
+    pub fn picture_path(&self) -> PathBuf {
+        self.path.join("loss.svg")
+    }
+
+    /// The run's checkpoints; the folder need not exist yet.
+    pub fn checkpoints(&self) -> Checkpoints {
+        Checkpoints::new(self.path.join("checkpoints"))
+    }
+
+    /// Takes the lock that a process holds while it writes to the run.
+    ///
+    /// # Errors
+    /// [`SessionError::Locked`] if another process holds it.
+    pub fn lock(&self) -> Result<RunLock, SessionError> {
+        RunLock::take(&self.path)
+    }
+
+    /// Reads the config.
+    ///
+    /// # Errors
+    /// With the file, the field and its value.
+    pub fn read_config(&self) -> Result<RunConfig, SessionError> {
+        let path = self.config_path();
+        let text = fs::read_to_string(&path).map_err(SessionError::file("read", &path))?;
+        RunConfig::parse(&path, &text)
+    }
+
+    /// Writes the config. Atomic.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn write_config(&self, config: &RunConfig) -> Result<(), SessionError> {
+        let path = self.config_path();
+        let text =
+            serde_json::to_string_pretty(config).map_err(|error| SessionError::format(&path, error.to_string()))?;
+        write_atomically(&path, (text + "\n").as_bytes())
+    }
+
+    /// Reads the tokenizer.
+    ///
+    /// # Errors
+    /// See [`Tokenizer::load`].
+    pub fn read_tokenizer(&self) -> Result<Tokenizer, SessionError> {
+        Tokenizer::load(&self.tokenizer_path())
+    }
+
+    /// Writes the tokenizer. Atomic.
+    ///
+    /// # Errors
+    /// See [`Tokenizer::save`].
+    pub fn write_tokenizer(&self, tokenizer: &Tokenizer) -> Result<(), SessionError> {
+        tokenizer.save(&self.tokenizer_path())
+    }
+}
+
+/// Folders named with `prefix` and a number, in order of their numbers.
+pub(crate) fn numbered(folder: &Path, prefix: &str) -> Result<Vec<(u64, PathBuf)>, SessionError> {
+    let fail = || SessionError::file("list", folder);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(fail())? {
+        let entry = entry.map_err(fail())?;
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(prefix)).and_then(|digits| digits.parse().ok());
+        if let Some(number) = number
+            && entry.path().is_dir()
+        {
+            found.push((number, entry.path()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn numbers(runs: &Path) -> Result<Vec<(u64, PathBuf)>, SessionError> {
+    numbered(runs, PREFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reformer_model::ModelConfig;
+    use serde_json::json;
+
+    fn config() -> RunConfig {
+        RunConfig::new(ModelConfig::tiny(), json!({}), json!({}))
+    }
+
+    #[test]
+    fn runs_are_numbered_and_the_newest_has_the_highest_number_with_a_config() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = folder.path().join("runs");
+        assert!(matches!(RunFolder::newest(&runs), Err(SessionError::NoRuns { .. })));
+        for expected in ["run-0001", "run-0002"] {
+            let run = RunFolder::create_numbered(&runs).unwrap();
+            assert_eq!(run.path(), runs.join(expected));
+            assert!(matches!(RunFolder::open(run.path()), Err(SessionError::NoRun { .. })));
+            run.write_config(&config()).unwrap();
+        }
+        fs::create_dir(runs.join("run-10000")).unwrap();
+        fs::create_dir(runs.join("run-mine")).unwrap();
+        fs::write(runs.join("run-20000"), "a file").unwrap();
+        assert_eq!(RunFolder::newest(&runs).unwrap().path(), runs.join("run-0002"));
+        assert_eq!(RunFolder::create_numbered(&runs).unwrap().path(), runs.join("run-10001"));
+        assert_eq!(RunFolder::newest(&runs).unwrap().read_config().unwrap(), config());
+    }
+
+    #[test]
+    fn a_second_lock_is_refused_and_names_the_holder() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(folder.path()).unwrap();
+        let lock = run.lock().unwrap();
+        let error = run.lock().unwrap_err().to_string();
+        assert!(error.contains(&format!("in use by process {}", std::process::id())), "{error}");
+        drop(lock);
+        run.lock().unwrap();
+    }
+}

@@ -1,0 +1,267 @@
+//! Text to tokens and back: byte pairs (the `tokenizers` crate) or plain bytes. `decode(encode(x)) = x` for every text.
+//! Streams of text are in `utf8.rs`, dialogues in `dialogue.rs`.
+//!
+//! Both kinds begin with the special tokens, ids 0 to 3. They stand for no text: no text is ever encoded to one of them
+//! (the literal text `<user>` becomes ordinary tokens), and decoding skips them.
+
+use crate::SessionError;
+use crate::durable::write_atomically;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use tokenizers::models::TrainerWrapper;
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+
+/// Begins a turn of the person.
+pub const USER: u32 = 0;
+/// Begins a turn of the model.
+pub const SYSTEM: u32 = 1;
+/// Ends a turn.
+pub const END: u32 = 2;
+/// Ends a dialogue.
+pub const DIALOGUE: u32 = 3;
+/// The special tokens' names; a token's id is its place here.
+pub const SPECIAL_TOKENS: [&str; 4] = ["<user>", "<system>", "<end>", "<dialogue>"];
+
+/// Values of a byte.
+const BYTES: usize = 256;
+/// Special tokens and single bytes: the least that encodes every text.
+const SMALLEST_VOCABULARY: usize = SPECIAL_TOKENS.len() + BYTES;
+/// A pair must occur this often to become a token: what occurs once teaches nothing.
+const LEAST_OCCURRENCES: u64 = 2;
+/// What a file must say so that it splits and joins text as this program does.
+static REQUIRED: [(&str, Value); 11] = [
+    ("/truncation", Value::Null),
+    ("/padding", Value::Null),
+    ("/normalizer", Value::Null),
+    ("/post_processor", Value::Null),
+    ("/pre_tokenizer/add_prefix_space", Value::Bool(false)),
+    ("/pre_tokenizer/use_regex", Value::Bool(true)),
+    ("/model/dropout", Value::Null),
+    ("/model/unk_token", Value::Null),
+    ("/model/continuing_subword_prefix", Value::Null),
+    ("/model/end_of_word_suffix", Value::Null),
+    ("/model/ignore_merges", Value::Bool(false)),
+];
+
+/// Text to tokens and back.
+#[derive(Clone)]
+pub struct Tokenizer {
+    kind: Kind,
+    /// The bytes that each token stands for; none for special tokens.
+    pieces: Vec<Vec<u8>>,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Bytes,
+    BytePair(Box<tokenizers::Tokenizer>),
+}
+
+impl Tokenizer {
+    /// A token a byte: the special tokens, then byte b as token 4 + b; 260 tokens.
+    pub fn bytes() -> Self {
+        let ordinary = (0..=u8::MAX).map(|byte| vec![byte]);
+        let pieces = SPECIAL_TOKENS.iter().map(|_| Vec::new()).chain(ordinary).collect();
+        Self { kind: Kind::Bytes, pieces }
+    }
+
+    /// Learns byte pairs from `texts` until there are `vocabulary` tokens, special ones included, or no pair occurs twice
+    /// any more. Words are split as GPT-2 does. The same texts give the same tokenizer, byte for byte.
+    ///
+    /// # Errors
+    /// [`SessionError::Tokenizer`] if `vocabulary` is below 260 (special tokens and single bytes), or the library fails.
+    pub fn train_byte_pair<S: AsRef<str> + Send>(
+        texts: impl Iterator<Item = S> + Send,
+        vocabulary: usize,
+    ) -> Result<Self, SessionError> {
+        if vocabulary < SMALLEST_VOCABULARY {
+            return Err(SessionError::Tokenizer(format!(
+                "a vocabulary of {vocabulary} is too small: byte pairs need at least {SMALLEST_VOCABULARY} tokens, \
+                 {} special ones and {BYTES} single bytes",
+                SPECIAL_TOKENS.len()
+            )));
+        }
+        let special = SPECIAL_TOKENS.iter().map(|&name| tokenizers::AddedToken::from(name, true)).collect();
+        let trainer = BpeTrainer::builder()
+            .show_progress(false)
+            .vocab_size(vocabulary)
+            .min_frequency(LEAST_OCCURRENCES)
+            .special_tokens(special)
+            .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+            .build();
+        let mut library = tokenizers::Tokenizer::new(BPE::default());
+        library.with_pre_tokenizer(Some(ByteLevel::new(false, false, true)));
+        library.with_decoder(Some(ByteLevel::new(false, false, true)));
+        library.train(&mut TrainerWrapper::from(trainer), texts).map_err(from_library)?;
+        let text = library.to_string(false).map_err(from_library)?;
+        // Through the same door as a file, so that what was trained is checked as what is loaded.
+        Self::from_json(&text).map_err(SessionError::Tokenizer)
+    }
+
+    /// Reads a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// If it can't be read, or isn't a tokenizer that this program can use: the message names the field.
+    pub fn load(path: &Path) -> Result<Self, SessionError> {
+        let text = std::fs::read_to_string(path).map_err(SessionError::file("read", path))?;
+        Self::from_json(&text).map_err(|message| SessionError::format(path, message))
+    }
+
+    /// Writes a `tokenizer.json`: the library's format for byte pairs, `{"type":"bytes"}` for bytes. Atomic.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub fn save(&self, path: &Path) -> Result<(), SessionError> {
+        write_atomically(path, self.to_json()?.as_bytes())
+    }
+
+    /// What [`Tokenizer::save`] writes.
+    ///
+    /// # Errors
+    /// [`SessionError::Tokenizer`] if the library fails.
+    pub fn to_json(&self) -> Result<String, SessionError> {
+        match &self.kind {
+            Kind::Bytes => Ok(json!({"type": "bytes"}).to_string() + "\n"),
+            Kind::BytePair(library) => Ok(library.to_string(true).map_err(from_library)? + "\n"),
+        }
+    }
+
+    fn from_json(text: &str) -> Result<Self, String> {
+        let value: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
+        if value == json!({"type": "bytes"}) {
+            return Ok(Self::bytes());
+        }
+        for (pointer, kind) in [("/model/type", "BPE"), ("/pre_tokenizer/type", "ByteLevel")] {
+            require(&value, pointer, &Value::from(kind))?;
+        }
+        for (pointer, expected) in &REQUIRED {
+            require(&value, pointer, expected)?;
+        }
+        let pieces = pieces(&value)?;
+        let mut library = tokenizers::Tokenizer::from_bytes(text).map_err(|error| error.to_string())?;
+        // Special tokens are never found in a text, whatever it says.
+        library.set_encode_special_tokens(true);
+        Ok(Self { kind: Kind::BytePair(Box::new(library)), pieces })
+    }
+
+    /// Tokens in the vocabulary, special ones included.
+    pub fn vocabulary(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// `bytes` or `byte pairs`.
+    pub fn kind(&self) -> &'static str {
+        match self.kind {
+            Kind::Bytes => "bytes",
+            Kind::BytePair(_) => "byte pairs",
+        }
+    }
+
+    /// The tokens of a text; never a special one.
+    ///
+    /// # Errors
+    /// [`SessionError::Tokenizer`] if the library fails.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, SessionError> {
+        match &self.kind {
+            Kind::Bytes => Ok(text.bytes().map(|byte| (SPECIAL_TOKENS.len() + usize::from(byte)) as u32).collect()),
+            Kind::BytePair(library) => Ok(library.encode_fast(text, false).map_err(from_library)?.get_ids().to_vec()),
+        }
+    }
+
+    /// The bytes that a token stands for: none for a special one; they need not be whole characters.
+    ///
+    /// # Errors
+    /// [`SessionError::UnknownToken`].
+    pub fn token_bytes(&self, token: u32) -> Result<&[u8], SessionError> {
+        let unknown = SessionError::UnknownToken { id: token, vocabulary: self.vocabulary() };
+        self.pieces.get(token as usize).map(Vec::as_slice).ok_or(unknown)
+    }
+
+    /// The text of `tokens`. Special tokens are skipped; bytes that are no text (a model may write any) become U+FFFD.
+    ///
+    /// # Errors
+    /// [`SessionError::UnknownToken`].
+    pub fn decode(&self, tokens: &[u32]) -> Result<String, SessionError> {
+        let mut bytes = Vec::new();
+        for &token in tokens {
+            bytes.extend_from_slice(self.token_bytes(token)?);
+        }
+        Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    }
+}
+
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tokenizer({}, {} tokens)", self.kind(), self.vocabulary())
+    }
+}
+
+fn from_library(error: tokenizers::Error) -> SessionError {
+    SessionError::Tokenizer(error.to_string())
+}
+
+fn require(file: &Value, pointer: &str, expected: &Value) -> Result<(), String> {
+    let got = file.pointer(pointer).unwrap_or(&Value::Null);
+    if got == expected {
+        return Ok(());
+    }
+    let field = pointer[1..].replace('/', ".");
+    Err(format!("`{field}` is {got}, expected {expected}: this is not a tokenizer that was trained here"))
+}
+
+/// The bytes of every token, by id, with everything checked that encoding and decoding rely on.
+fn pieces(file: &Value) -> Result<Vec<Vec<u8>>, String> {
+    let vocabulary = file.pointer("/model/vocab").and_then(Value::as_object).ok_or("`model.vocab` is missing")?;
+    let bytes_of = byte_of_letter();
+    let mut pieces: Vec<Option<Vec<u8>>> = vec![None; vocabulary.len()];
+    for (name, id) in vocabulary {
+        let count = pieces.len();
+        let place = id.as_u64().and_then(|id| pieces.get_mut(usize::try_from(id).ok()?));
+        let place = place.ok_or_else(|| {
+            format!("`model.vocab` gives {name:?} the id {id}, beyond the vocabulary of {count} tokens")
+        })?;
+        if place.is_some() {
+            return Err(format!("`model.vocab` gives the id {id} to two tokens, one of them {name:?}"));
+        }
+        let special = SPECIAL_TOKENS.iter().position(|special| special == name);
+        if special.is_some_and(|special| id.as_u64() != Some(special as u64)) {
+            return Err(format!("`model.vocab` gives the special token {name:?} the id {id}"));
+        }
+        let piece: Option<Vec<u8>> = match special {
+            Some(_) => Some(Vec::new()),
+            None => name.chars().map(|letter| bytes_of.get(&letter).copied()).collect(),
+        };
+        *place = Some(piece.ok_or_else(|| format!("`model.vocab` holds {name:?}, which is not made of bytes"))?);
+    }
+    // As many places as tokens, none filled twice: none is empty.
+    let pieces: Vec<Vec<u8>> = pieces.into_iter().flatten().collect();
+    let known = |name: &str| vocabulary.contains_key(name);
+    if let Some(name) = SPECIAL_TOKENS.into_iter().find(|name| !known(name)) {
+        return Err(format!("`model.vocab` lacks the special token {name:?}"));
+    }
+    if let Some((letter, byte)) = bytes_of.iter().find(|(letter, _)| !known(&letter.to_string())) {
+        return Err(format!("`model.vocab` lacks {letter:?}, the byte {byte}"));
+    }
+    let merges = file.pointer("/model/merges").and_then(Value::as_array).ok_or("`model.merges` is missing")?;
+    for merge in merges {
+        let joined = match merge {
+            Value::Array(parts) => parts.iter().filter_map(Value::as_str).collect(),
+            other => other.as_str().unwrap_or_default().replace(' ', ""),
+        };
+        if SPECIAL_TOKENS.contains(&joined.as_str()) {
+            return Err(format!("`model.merges` makes the special token {joined:?} out of text"));
+        }
+    }
+    Ok(pieces)
+}
+
+/// Byte-level files spell each byte as a visible letter: printable Latin-1 as itself, the others as U+0100 and on.
+fn byte_of_letter() -> BTreeMap<char, u8> {
+    let visible = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
+    let shown = (0..=u8::MAX).filter(|&byte| visible(byte)).map(|byte| (char::from(byte), byte));
+    let hidden = (0..=u8::MAX).filter(|&byte| !visible(byte));
+    let moved = ('\u{100}'..).zip(hidden);
+    shown.chain(moved).collect()
+}
