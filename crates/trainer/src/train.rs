@@ -1,0 +1,354 @@
+//! The training loop: steps, evaluations, checkpoints, and what is reported of them. How one step runs is in `step.rs`, how a run is
+//! opened in `open.rs`.
+
+use crate::budget::{Costs, seconds_per_step, steps_that_fit};
+use crate::config::fix_steps;
+use crate::evaluate::{Evaluator, Part, Sums, plan as plan_evaluation};
+use crate::metrics::{Line, Metrics};
+use crate::step::{Programs, RunKeys, StepFault, StepResult};
+use crate::{
+    Batches, CheckpointEvent, Control, DoneEvent, EvaluationEvent, Event, Example, LastGood, MEASURED_STEPS, Position,
+    Schedule, StepEvent, StepPlan, TrainError, TrainingConfig, peak_rss_bytes, picture,
+};
+use reformer_session::{RunConfig, RunFolder, RunLock, Snapshot, TensorSpec};
+use reformer_tensor::{Backend, Store};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Losses of so many last steps make the loss of a run that is done.
+const LAST_LOSSES: usize = 20;
+/// Before a checkpoint was saved, it is taken to be written (hashed and synced too) at so many bytes per second.
+const ASSUMED_BYTES_PER_SECOND: f64 = 100e6;
+/// Parameters and two moments, four bytes each.
+const SAVED_BYTES_PER_PARAMETER: f64 = 12.0;
+
+/// How a run ended.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Outcome {
+    /// It has all its steps.
+    Done(DoneEvent),
+    /// The observer stopped it.
+    Stopped {
+        /// Steps that were trained.
+        step: u64,
+        /// The checkpoint to go on from; none if it was stopped before the first step.
+        checkpoint: Option<PathBuf>,
+    },
+}
+
+/// The trainer's part of a checkpoint's `state.json`.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainerState {
+    /// Where the next batch begins.
+    pub position: Position,
+    /// Tokens that were trained on, without padding.
+    pub tokens: u64,
+    /// How long the run took so far, everything included.
+    pub seconds: f64,
+    /// How long the steps took.
+    pub step_seconds: f64,
+    /// The last losses, at most 20.
+    pub last_losses: Vec<f64>,
+    /// Whether the run has all its steps and its last evaluation.
+    pub finished: bool,
+    /// A fingerprint of the training split.
+    pub data: String,
+}
+
+/// What is evaluated while training.
+pub(crate) struct Validation {
+    pub examples: Vec<Example>,
+    /// The same part each time.
+    pub part: Part,
+    /// What is evaluated at the end beside it.
+    pub rest: Part,
+}
+
+/// A training run: see [`Trainer::run`].
+pub struct Trainer<'a> {
+    pub(crate) backend: &'a dyn Backend,
+    pub(crate) run: RunFolder,
+    pub(crate) _lock: RunLock,
+    pub(crate) config: RunConfig,
+    pub(crate) training: TrainingConfig,
+    pub(crate) batches: Batches,
+    pub(crate) validation: Option<Validation>,
+    pub(crate) bytes_per_token: f64,
+    pub(crate) plan: StepPlan,
+    pub(crate) programs: Option<Programs>,
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) parameters: Vec<TensorSpec>,
+    pub(crate) moments: Vec<TensorSpec>,
+    pub(crate) schedule: Schedule,
+    pub(crate) keys: RunKeys,
+    pub(crate) metrics: Metrics,
+    pub(crate) clock: Box<dyn Fn() -> f64 + 'a>,
+    pub(crate) step: u64,
+    pub(crate) state: TrainerState,
+    /// The newest checkpoint: its step, folder and hash of the parameters.
+    pub(crate) saved: Option<Saved>,
+    /// Seconds of the steps of this process, while the number of steps is open.
+    pub(crate) measured: Vec<f64>,
+    pub(crate) evaluation_seconds: Option<f64>,
+    pub(crate) checkpoint_seconds: Option<f64>,
+    /// Seconds of the run before this process.
+    pub(crate) seconds_before: f64,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Saved {
+    pub step: u64,
+    pub path: PathBuf,
+    pub parameters_sha256: String,
+}
+
+/// The observer, and whether it ever asked to stop.
+struct Reporter<'o> {
+    observer: &'o mut dyn FnMut(&Event) -> Control,
+    stop: bool,
+}
+
+impl Reporter<'_> {
+    fn report(&mut self, event: &Event) {
+        self.stop |= (self.observer)(event) == Control::Stop;
+    }
+}
+
+impl Trainer<'_> {
+    /// The run's config: with `minutes` its number of steps is fixed on the way.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// Steps that were trained so far.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// The plan of a step.
+    pub fn plan(&self) -> &StepPlan {
+        &self.plan
+    }
+
+    /// Trains until the run has all its steps, or the observer wants to stop: then a checkpoint is saved, and the same run goes on from it
+    /// with [`crate::Start::Resume`]. The observer sees every event as it happens; a run that is done already reports that again.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`] with the last good checkpoint; what the backend, the plan or the folder report. The folder then holds what
+    /// was last saved.
+    pub fn run(&mut self, observer: &mut dyn FnMut(&Event) -> Control) -> Result<Outcome, TrainError> {
+        let mut reporter = Reporter { observer, stop: false };
+        let mut plan = self.plan.event(self.backend);
+        plan.from_step = self.step;
+        plan.padding_share = self.batches.epoch().padding_share();
+        reporter.report(&Event::Plan(plan));
+        if !self.state.finished {
+            if self.training.init_from.is_some() && self.saved.is_none() {
+                // The other run may change later; this one must not begin anew with something else.
+                self.save(None, &mut reporter)?;
+            }
+            while self.training.steps.is_none_or(|total| self.step < total) {
+                if reporter.stop {
+                    return self.stop(&mut reporter);
+                }
+                self.train_step(&mut reporter)?;
+                self.fix_steps_if_measured()?;
+                if self.training.steps != Some(self.step) && !reporter.stop {
+                    self.between_steps(&mut reporter)?;
+                }
+            }
+            self.finish(&mut reporter)?;
+        }
+        let done = self.done();
+        reporter.report(&Event::Done(done.clone()));
+        Ok(Outcome::Done(done))
+    }
+
+    fn train_step(&mut self, reporter: &mut Reporter) -> Result<(), TrainError> {
+        let number = self.step + 1;
+        let began = (self.clock)();
+        if self.programs.is_none() {
+            self.programs = Some(Programs::prepare(&self.plan, self.backend)?);
+        }
+        let programs = self.programs.as_mut().expect("they were prepared above");
+        let result = programs.step(
+            self.store.as_mut(),
+            &self.config.model,
+            &mut self.batches,
+            self.training.accumulate,
+            &self.schedule,
+            self.keys,
+            number,
+        );
+        let StepResult { loss, gradient_norm, tokens } = match result {
+            Ok(result) => result,
+            Err(StepFault::Run(error)) => return Err(error.into()),
+            Err(StepFault::Diverged(what)) => {
+                let good = self.run.checkpoints().latest_good()?.map(|checkpoint| checkpoint.path().to_owned());
+                return Err(TrainError::Diverged { step: number, what, last_good: LastGood(good) });
+            }
+        };
+        let seconds = (self.clock)() - began;
+        self.step = number;
+        self.state.position = self.batches.position();
+        self.state.tokens += tokens;
+        self.state.step_seconds += seconds;
+        self.state.last_losses.push(loss);
+        if self.state.last_losses.len() > LAST_LOSSES {
+            self.state.last_losses.remove(0);
+        }
+        if self.training.steps.is_none() {
+            self.measured.push(seconds);
+        }
+        let left = self.training.steps.map(|total| total.saturating_sub(number));
+        let event = StepEvent {
+            step: number,
+            loss,
+            learning_rate: self.schedule.learning_rate(number),
+            gradient_norm,
+            tokens_per_second: tokens as f64 / seconds,
+            total_steps: self.training.steps,
+            bytes_per_token: self.bytes_per_token,
+            seconds_left: left.map(|left| self.state.step_seconds / number as f64 * left as f64),
+        };
+        self.metrics.append(&Line::Step(event.clone()))?;
+        reporter.report(&Event::Step(event));
+        Ok(())
+    }
+
+    /// With `minutes`: fixes the number of steps once enough of them are measured, or none fits any more.
+    fn fix_steps_if_measured(&mut self) -> Result<(), TrainError> {
+        let (None, Some(minutes)) = (self.training.steps, self.training.minutes) else { return Ok(()) };
+        let left = 60.0 * minutes - self.seconds();
+        let (evaluate_every, save_every) = (self.training.evaluate_every, self.training.save_every);
+        let steps = steps_that_fit(self.step, left, self.costs()?, evaluate_every, save_every);
+        if self.measured.len() as u64 >= MEASURED_STEPS || steps == self.step {
+            fix_steps(&self.run, &mut self.config, &mut self.training, steps)?;
+            self.schedule = Schedule::new(&self.training);
+            self.measured.clear();
+        }
+        Ok(())
+    }
+
+    /// What things take: as measured where they have happened, else from the floating-point operations or bytes that they are.
+    fn costs(&self) -> Result<Costs, TrainError> {
+        let step = seconds_per_step(&self.measured);
+        let (mut evaluation, mut last_evaluation) = (0.0, 0.0);
+        if let Some(Validation { part, rest, .. }) = &self.validation {
+            let rows = self.training.rows();
+            let plan = plan_evaluation(self.backend, &self.config.model, rows, self.plan.choice.head_group)?;
+            let flops_per_row = plan.flops() as f64 / rows as f64;
+            let seconds_per_row = step * flops_per_row / self.plan.flops as f64;
+            evaluation = self.evaluation_seconds.unwrap_or(part.rows() as f64 * seconds_per_row);
+            last_evaluation = evaluation * (1.0 + rest.rows() as f64 / part.rows().max(1) as f64);
+        }
+        let bytes = self.plan.parameters as f64 * SAVED_BYTES_PER_PARAMETER;
+        let checkpoint = self.checkpoint_seconds.unwrap_or(bytes / ASSUMED_BYTES_PER_SECOND);
+        Ok(Costs { step, evaluation, last_evaluation, checkpoint })
+    }
+
+    /// What is due after a step that is not the last.
+    fn between_steps(&mut self, reporter: &mut Reporter) -> Result<(), TrainError> {
+        let mut loss = None;
+        if self.step.is_multiple_of(self.training.evaluate_every) && self.validation.is_some() {
+            let began = (self.clock)();
+            let evaluated = self.evaluate(false)?;
+            self.evaluation_seconds = Some((self.clock)() - began);
+            loss = evaluated.map(|(part, _)| part.evaluation().loss);
+            self.report_evaluation(evaluated, reporter)?;
+        }
+        if self.step.is_multiple_of(self.training.save_every) {
+            self.save(loss, reporter)?;
+        }
+        Ok(())
+    }
+
+    /// Sums over the part of the validation split that is always evaluated, and over the rest of it where that is wanted.
+    fn evaluate(&mut self, whole: bool) -> Result<Option<(Sums, Option<Sums>)>, TrainError> {
+        let Some(validation) = &self.validation else { return Ok(None) };
+        // One program's slots at a time, so that the planned peak stays the peak.
+        self.programs = None;
+        let (rows, head_group) = (self.training.rows(), self.plan.choice.head_group);
+        let store = self.store.as_mut();
+        let mut evaluator = Evaluator::new(self.backend, store, &self.config.model, rows, head_group)?;
+        let part = evaluator.run(store, &validation.examples, &validation.part)?;
+        let rest = if whole { Some(evaluator.run(store, &validation.examples, &validation.rest)?) } else { None };
+        Ok(Some((part, rest)))
+    }
+
+    fn report_evaluation(
+        &mut self,
+        evaluated: Option<(Sums, Option<Sums>)>,
+        reporter: &mut Reporter,
+    ) -> Result<(), TrainError> {
+        if let Some((part, rest)) = evaluated {
+            let evaluation = rest.map_or(part, |rest| part + rest).evaluation();
+            let event = EvaluationEvent {
+                step: self.step,
+                loss: evaluation.loss,
+                perplexity: evaluation.perplexity,
+                bits_per_byte: evaluation.bits_per_byte,
+                whole: rest.is_some(),
+            };
+            self.metrics.append(&Line::Evaluation(event.clone()))?;
+            reporter.report(&Event::Evaluation(event));
+        }
+        picture::draw(&self.run.picture_path(), &self.metrics.history)
+    }
+
+    /// Saves a checkpoint; `loss` is that of an evaluation at this step on the part of the split that all steps share.
+    fn save(&mut self, loss: Option<f64>, reporter: &mut Reporter) -> Result<(), TrainError> {
+        let began = (self.clock)();
+        self.state.seconds = self.seconds();
+        self.metrics.sync()?;
+        let snapshot = Snapshot {
+            step: self.step,
+            evaluation_loss: loss,
+            parameters: &self.parameters,
+            optimizer: &self.moments,
+            trainer: &self.state,
+        };
+        let checkpoint = self.run.checkpoints().save(self.store.as_ref(), &snapshot)?;
+        let parameters_sha256 = checkpoint.state::<TrainerState>()?.parameters_sha256;
+        let path = checkpoint.path().to_owned();
+        self.saved = Some(Saved { step: self.step, path: path.clone(), parameters_sha256 });
+        self.checkpoint_seconds = Some((self.clock)() - began);
+        reporter.report(&Event::Checkpoint(CheckpointEvent { step: self.step, path }));
+        Ok(())
+    }
+
+    fn stop(&mut self, reporter: &mut Reporter) -> Result<Outcome, TrainError> {
+        if self.step > 0 && self.saved.as_ref().is_none_or(|saved| saved.step != self.step) {
+            self.save(None, reporter)?;
+        }
+        Ok(Outcome::Stopped { step: self.step, checkpoint: self.saved.as_ref().map(|saved| saved.path.clone()) })
+    }
+
+    /// The last evaluation, on the whole validation split, and the last checkpoint.
+    fn finish(&mut self, reporter: &mut Reporter) -> Result<(), TrainError> {
+        let evaluated = self.evaluate(true)?;
+        let loss = evaluated.map(|(part, _)| part.evaluation().loss);
+        self.report_evaluation(evaluated, reporter)?;
+        self.state.finished = true;
+        self.save(loss, reporter)
+    }
+
+    fn done(&self) -> DoneEvent {
+        let TrainerState { tokens, seconds, step_seconds, ref last_losses, .. } = self.state;
+        DoneEvent {
+            steps: self.step,
+            tokens,
+            loss: last_losses.iter().sum::<f64>() / last_losses.len() as f64,
+            seconds,
+            tokens_per_second: tokens as f64 / step_seconds,
+            planned_peak_bytes: self.plan.peak_bytes(),
+            peak_rss_bytes: peak_rss_bytes(),
+            parameters_sha256: self.saved.as_ref().map(|saved| saved.parameters_sha256.clone()).unwrap_or_default(),
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.seconds_before + (self.clock)()
+    }
+}
