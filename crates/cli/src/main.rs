@@ -1,3 +1,55 @@
 //! The `reformer` program: arguments and printing. No logic that a library user would miss.
 
-fn main() {}
+mod arguments;
+mod chat;
+mod data;
+mod evaluate;
+mod generate;
+mod info;
+mod interrupt;
+mod machine;
+mod material;
+mod output;
+mod picture;
+mod plan;
+mod presets;
+mod progress;
+mod quantities;
+mod resume;
+mod train;
+mod train_arguments;
+mod trained;
+
+use arguments::{Command, CommandLine};
+use clap::Parser;
+use output::ReaderGone;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Something failed; what and why was printed. Wrong usage (2) is the parser's, 0 is done.
+const FAILED: u8 = 1;
+
+fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    match run(&line.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        // `reformer … | head`: what was wanted was printed.
+        Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = std::io::stderr().lock().write_all(output::report(&error).as_bytes());
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Train(arguments) => train::run(arguments),
+        Command::Chat(arguments) => chat::run(arguments),
+        Command::Generate(arguments) => generate::run(arguments),
+        Command::Evaluate(arguments) => evaluate::run(arguments),
+        Command::Plan(arguments) => plan::run(arguments),
+        Command::Info(arguments) => info::run(arguments),
+        Command::Data(arguments) => data::run(&arguments.command),
+    }
+}

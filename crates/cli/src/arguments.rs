@@ -1,0 +1,199 @@
+//! The command line: commands and their options, with their help. What `train` and `plan` share is in `train_arguments.rs`;
+//! what options mean is in the modules of the commands.
+
+use crate::quantities::{positive, probability, temperature};
+use crate::train_arguments::{MachineArguments, TrainArguments};
+use clap::{Args, Parser, Subcommand};
+use reformer_multiwoz::Split;
+use reformer_session::SamplingOptions;
+use std::path::PathBuf;
+
+/// Trains a Reformer from scratch and talks to it.
+///
+/// `reformer train` without options trains a chatbot on whatever dialogues are at hand; `reformer chat` then talks to it.
+#[derive(Parser, Debug)]
+#[command(
+    name = "reformer",
+    version,
+    max_term_width = 110,
+    after_help = "Exit codes: 0 done, 1 failed (with one line `error: …`), 2 wrong usage."
+)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Train a model; without options, a chatbot
+    ///
+    /// Without options: preset chat on MultiWOZ where `data fetch` puts it (or in the folder that REFORMER_DATA names), for
+    /// 60 minutes; else on the embedded sample corpus, for 10 minutes. The run's folder holds config, tokenizer, metrics, a picture of the loss and checkpoints.
+    /// Ctrl-C saves and stops; `--resume --run DIR` goes on and ends with the same bits as if it had never stopped.
+    Train(Box<TrainArguments>),
+    /// Talk to a trained model
+    ///
+    /// Type a line, read the reply; the whole conversation is the context. Lines that begin with a slash are for the
+    /// program: /new starts over, /undo takes the last turn back, /save FILE writes the conversation down, /help, /quit.
+    /// Through a pipe: one line in, one reply line out.
+    Chat(ChatArguments),
+    /// Continue a prompt
+    Generate(GenerateArguments),
+    /// Measure a trained model on held-out text: loss, perplexity, bits per byte
+    Evaluate(EvaluateArguments),
+    /// Tell what a training step takes, before anything runs
+    ///
+    /// Parameters, peak memory with what is alive at the peak, FLOPs. Takes the options of `train`, needs no data and
+    /// starts nothing; the vocabulary is the preset's unless --vocabulary says otherwise.
+    Plan(Box<PlanArguments>),
+    /// Tell what a run is, or what there is to run on
+    Info(InfoArguments),
+    /// Look at data: count, check, write the sample out
+    Data(DataArguments),
+}
+
+/// Which run.
+#[derive(Args, Debug)]
+pub struct RunChoice {
+    /// The run's folder [default: the newest under runs/]
+    #[arg(long, value_name = "DIR")]
+    pub run: Option<PathBuf>,
+}
+
+/// How to choose the next token.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Sampling")]
+pub struct SamplingArguments {
+    /// The most tokens of a reply
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = positive)]
+    pub max_tokens: usize,
+    /// 0: always the likeliest token; 1: as the model says; the higher the bolder
+    #[arg(long, value_name = "T", default_value_t = SamplingOptions::default().temperature, value_parser = temperature)]
+    pub temperature: f64,
+    /// Only the K likeliest tokens; 0: all
+    #[arg(long, value_name = "K", default_value_t = SamplingOptions::default().top_k)]
+    pub top_k: usize,
+    /// Only the likeliest tokens that together have this probability; 1: all
+    #[arg(long, value_name = "P", default_value_t = SamplingOptions::default().top_p, value_parser = probability)]
+    pub top_p: f64,
+    /// The same seed gives the same text
+    #[arg(long, value_name = "N", default_value_t = SamplingOptions::default().seed)]
+    pub seed: u64,
+}
+
+impl SamplingArguments {
+    /// For a sampler.
+    pub fn options(&self) -> SamplingOptions {
+        SamplingOptions { temperature: self.temperature, top_k: self.top_k, top_p: self.top_p, seed: self.seed }
+    }
+}
+
+/// `reformer chat`.
+#[derive(Args, Debug)]
+pub struct ChatArguments {
+    #[command(flatten)]
+    pub run: RunChoice,
+    #[command(flatten)]
+    pub sampling: SamplingArguments,
+    #[command(flatten)]
+    pub machine: MachineArguments,
+}
+
+/// `reformer generate`.
+#[derive(Args, Debug)]
+pub struct GenerateArguments {
+    #[command(flatten)]
+    pub run: RunChoice,
+    /// What the user says; for a model of bytes, the text to continue
+    #[arg(long, value_name = "TEXT")]
+    pub prompt: String,
+    /// Print a JSON object: text, tokens, tokens_per_second, prefill_seconds
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub sampling: SamplingArguments,
+    #[command(flatten)]
+    pub machine: MachineArguments,
+}
+
+/// `reformer evaluate`.
+#[derive(Args, Debug)]
+pub struct EvaluateArguments {
+    #[command(flatten)]
+    pub run: RunChoice,
+    /// What to measure on: as `train --data` [default: what the run was trained on]
+    #[arg(long, value_name = "PATH")]
+    pub data: Option<String>,
+    /// Which part of it: train, dev or test
+    #[arg(long, value_name = "SPLIT", default_value = "test")]
+    pub split: Split,
+    /// Print a JSON object: tokens, bytes, loss, perplexity, bits_per_byte
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub machine: MachineArguments,
+}
+
+/// `reformer plan`.
+#[derive(Args, Debug)]
+pub struct PlanArguments {
+    #[command(flatten)]
+    pub train: TrainArguments,
+    /// Draw memory over the training step
+    #[arg(long, value_name = "FILE.svg", help_heading = "Picture")]
+    pub picture: Option<PathBuf>,
+}
+
+/// `reformer info`.
+#[derive(Args, Debug)]
+pub struct InfoArguments {
+    #[command(flatten)]
+    pub run: RunChoice,
+    /// List what there is to run on instead
+    #[arg(long, conflicts_with = "run")]
+    pub adapters: bool,
+    /// Print a JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `reformer data`.
+#[derive(Args, Debug)]
+pub struct DataArguments {
+    #[command(subcommand)]
+    pub command: DataCommand,
+}
+
+/// What to do with data.
+#[derive(Subcommand, Debug)]
+pub enum DataCommand {
+    /// Download MultiWOZ 2.2 and its database
+    Fetch {
+        /// Where to [default: where `train` looks for it]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Count dialogues, turns and bytes of each split
+    Stats {
+        /// What to count: as `train --data`
+        #[arg(long, value_name = "PATH", default_value = "sample")]
+        data: String,
+        /// Print a JSON object: layout, splits, duplicates_across_splits
+        #[arg(long)]
+        json: bool,
+    },
+    /// Name every flaw; exit code 1 if a file can't be read
+    Check {
+        /// What to check: as `train --data`
+        #[arg(long, value_name = "PATH", default_value = "sample")]
+        data: String,
+    },
+    /// Write the embedded sample corpus as files of the MultiWOZ 2.2 layout
+    Sample {
+        /// The folder to write, which must not exist or be empty
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+}

@@ -1,0 +1,109 @@
+//! What the machine has and what was asked of it: the backend, free memory, memory in use. Computes nothing.
+
+use crate::quantities::MemoryWish;
+use crate::train_arguments::{BackendName, MachineArguments};
+use anyhow::bail;
+use reformer_cpu::Cpu;
+use reformer_model::MemoryLimit;
+use reformer_oracle::Oracle;
+use reformer_tensor::Backend;
+use std::fs;
+
+/// More threads than any machine has cores; beyond, the system refuses to start them.
+const MOST_THREADS: usize = 1024;
+/// Where free memory can't be asked for (no /proc), this much is assumed to be free.
+const ASSUMED_FREE_BYTES: u64 = 4 << 30;
+/// `auto` takes this part of what is free.
+const AUTOMATIC_PART: u64 = 2;
+
+/// The backend that was asked for, and whether that was left open.
+///
+/// # Errors
+/// A backend that isn't there, with what is.
+pub fn backend(wish: &MachineArguments) -> anyhow::Result<Box<dyn Backend>> {
+    if let Some(adapter) = &wish.adapter {
+        bail!("--adapter {adapter}: it chooses a GPU, and there is no GPU backend yet; leave it out to run on the CPU");
+    }
+    let threads = wish.threads.unwrap_or(0);
+    if threads > MOST_THREADS {
+        bail!("--threads {threads}: at most {MOST_THREADS}; leave it out for one a core");
+    }
+    match wish.backend.unwrap_or(BackendName::Auto) {
+        // A GPU is taken where there is one; there is no backend for it yet.
+        BackendName::Auto | BackendName::Cpu => Ok(Box::new(Cpu::new(threads))),
+        BackendName::Oracle => Ok(Box::new(Oracle::new())),
+        BackendName::Gpu => bail!("--backend gpu: there is no GPU backend yet; use cpu, oracle, or leave it out"),
+    }
+}
+
+/// `cpu (AVX-512, 2 threads)`.
+pub fn describe(backend: &dyn Backend) -> String {
+    format!("{} ({})", backend.name(), backend.adapter())
+}
+
+/// What `--memory-limit` means here and now.
+pub fn memory_limit(wish: MemoryWish) -> MemoryLimit {
+    match wish {
+        MemoryWish::Automatic => MemoryLimit::Bytes(free_bytes() / AUTOMATIC_PART),
+        MemoryWish::Minimum => MemoryLimit::Minimum,
+        MemoryWish::Bytes(bytes) => MemoryLimit::Bytes(bytes),
+    }
+}
+
+/// Memory that can be taken without swapping: what the system says, or what the control group leaves if that is less.
+pub fn free_bytes() -> u64 {
+    let system = fs::read_to_string("/proc/meminfo").ok().and_then(|text| kilobytes_of(&text, "MemAvailable:"));
+    let number = |path: &str| fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u64>().ok());
+    let group = number("/sys/fs/cgroup/memory.max")
+        .map(|most| most.saturating_sub(number("/sys/fs/cgroup/memory.current").unwrap_or(0)));
+    match (system, group) {
+        (Some(system), Some(group)) => system.min(group),
+        (Some(free), None) | (None, Some(free)) => free,
+        (None, None) => ASSUMED_FREE_BYTES,
+    }
+}
+
+/// Memory of this process that is resident now, where the system tells.
+pub fn resident_bytes() -> Option<u64> {
+    kilobytes_of(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
+}
+
+/// A line `name   123 kB` as bytes.
+fn kilobytes_of(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let number: u64 = line.split_whitespace().next()?.parse().ok()?;
+    number.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_refused_with_what_is() {
+        let wish = |backend, adapter: Option<&str>, threads| MachineArguments {
+            backend,
+            adapter: adapter.map(str::to_owned),
+            threads,
+        };
+        let rows = [
+            (wish(Some(BackendName::Gpu), None, None), "use cpu, oracle"),
+            (wish(None, Some("radeon"), None), "--adapter radeon"),
+            (wish(None, None, Some(1 << 20)), "--threads 1048576: at most 1024"),
+        ];
+        for (wish, message) in rows {
+            let error = backend(&wish).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(message), "{error}");
+        }
+        assert_eq!(backend(&wish(None, None, Some(1))).expect("the CPU is always there").name(), "cpu");
+    }
+
+    #[test]
+    fn memory_lines_are_read() {
+        let text = "MemTotal:       16 kB\nMemAvailable:    8 kB\n";
+        assert_eq!(kilobytes_of(text, "MemAvailable:"), Some(8192));
+        assert_eq!(kilobytes_of(text, "MemFree:"), None);
+        assert_eq!(kilobytes_of("MemAvailable: many", "MemAvailable:"), None);
+        assert!(free_bytes() > 0);
+    }
+}

@@ -1,0 +1,226 @@
+//! What `--data` names: MultiWOZ, own dialogues, a text file or the sample; and where MultiWOZ is looked for when nothing is
+//! named. Reading dialogues is `multiwoz`'s, cutting text into splits is `trainer`'s.
+
+use anyhow::{Context, bail};
+use reformer_multiwoz::{Source, Split};
+use reformer_session::{Speaker, Tokenizer};
+use reformer_trainer::{Corpus, Example, encode_dialogues};
+use serde_json::{Value, json};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folder of MultiWOZ 2.2 below the folder for data.
+const MULTIWOZ: &str = "multiwoz-2.2";
+/// Names the folder for data, or that of MultiWOZ itself, before the platform's.
+const VARIABLE: &str = "REFORMER_DATA";
+/// What `--data` calls the embedded corpus.
+const SAMPLE: &str = "sample";
+/// Files that hold other files: as bytes they would be learned, to no one's use.
+const ARCHIVES: [&str; 6] = ["zip", "gz", "tgz", "xz", "7z", "zst"];
+
+/// Turns of a dialogue as the tokenizer takes them.
+type Turns = Vec<(Speaker, String)>;
+
+/// Data that was found.
+#[derive(Clone, Debug)]
+pub enum Material {
+    /// Dialogues in splits.
+    Dialogues(Source),
+    /// A text file.
+    Text(PathBuf),
+}
+
+/// The texts of the splits that training needs.
+pub enum Texts {
+    /// Dialogues to train on and to validate on.
+    Dialogues { train: Vec<Turns>, dev: Vec<Turns> },
+    /// All bytes of a text file.
+    Bytes(Vec<u8>),
+}
+
+impl Material {
+    /// What was named.
+    ///
+    /// # Errors
+    /// If it isn't there, or isn't of a kind that is known.
+    pub fn open(name: &str) -> anyhow::Result<Self> {
+        if name == SAMPLE {
+            return Ok(Self::Dialogues(Source::sample()));
+        }
+        let path = Path::new(name);
+        let kind = fs::metadata(path).with_context(|| {
+            format!(
+                "--data {name}: cannot read it; name a MultiWOZ 2.2 folder, a .jsonl file, a text file, or `sample`"
+            )
+        })?;
+        // Runs remember where their data is, whatever folder they are used from.
+        let path = fs::canonicalize(path).with_context(|| format!("--data {name}: cannot find where it lies"))?;
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+        match extension.as_deref() {
+            _ if kind.is_dir() => {}
+            Some("json" | "jsonl") => {}
+            Some(extension) if ARCHIVES.contains(&extension) => {
+                bail!("--data {name}: archives are not read yet: unpack it, and name the folder or the file")
+            }
+            _ => return Ok(Self::Text(path)),
+        }
+        Ok(Self::Dialogues(Source::open(&path)?))
+    }
+
+    /// What is at hand when nothing was named: MultiWOZ where it is, else the sample.
+    pub fn at_hand() -> Self {
+        let multiwoz = places().into_iter().find_map(|place| Source::open(place).ok());
+        Self::Dialogues(multiwoz.unwrap_or_else(Source::sample))
+    }
+
+    /// The data section of a run's config.
+    pub fn section(&self) -> Value {
+        json!({ "path": self.path(), "layout": self.layout() })
+    }
+
+    /// What a run's config says of its data.
+    ///
+    /// # Errors
+    /// If it isn't there any more.
+    pub fn of_section(section: &Value) -> anyhow::Result<Self> {
+        match section["path"].as_str() {
+            Some(path) => {
+                Self::open(path).context("the run's own data is not there any more; --data PATH names other data")
+            }
+            None => bail!("the run's config.json has no `data.path`: name data with --data PATH"),
+        }
+    }
+
+    /// Where it is; `sample` for the sample.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Dialogues(source) => source.path(),
+            Self::Text(path) => path,
+        }
+    }
+
+    /// `multiwoz-2.2`, `jsonl`, `sample` or `text`.
+    pub fn layout(&self) -> &'static str {
+        match self {
+            Self::Dialogues(source) => source.layout(),
+            Self::Text(_) => "text",
+        }
+    }
+
+    /// Whether it is the embedded sample.
+    pub fn is_sample(&self) -> bool {
+        self.layout() == SAMPLE
+    }
+
+    /// Reads what training needs.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the data.
+    pub fn read(&self) -> anyhow::Result<Texts> {
+        match self {
+            Self::Dialogues(source) => {
+                Ok(Texts::Dialogues { train: turns(source, Split::Train)?, dev: turns(source, Split::Dev)? })
+            }
+            Self::Text(path) => Ok(Texts::Bytes(read_text(path)?)),
+        }
+    }
+
+    /// The examples of one split.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the data.
+    pub fn examples(&self, split: Split, tokenizer: &Tokenizer) -> anyhow::Result<Vec<Example>> {
+        match self {
+            Self::Dialogues(source) => Ok(encode_dialogues(tokenizer, &turns(source, split)?)?),
+            Self::Text(path) => {
+                refuse_word_pieces(path, tokenizer)?;
+                let corpus = Corpus::from_text(&read_text(path)?);
+                Ok(match split {
+                    Split::Train => corpus.train,
+                    Split::Dev => corpus.dev,
+                    Split::Test => corpus.test,
+                })
+            }
+        }
+    }
+}
+
+impl Texts {
+    /// As tokens.
+    ///
+    /// # Errors
+    /// If the tokenizer fails.
+    pub fn encode(self, tokenizer: &Tokenizer) -> anyhow::Result<Corpus> {
+        match self {
+            Self::Dialogues { train, dev } => Ok(Corpus::from_dialogues(tokenizer, &train, &dev, &[])?),
+            Self::Bytes(text) => Ok(Corpus::from_text(&text)),
+        }
+    }
+
+    /// `2,700 dialogues for training, 1.91 MiB of text`: what there is to learn from.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Dialogues { train, .. } => {
+                let bytes = train.iter().flatten().map(|(_, text)| text.len() as u64).sum();
+                format!("{} dialogues to train on, {} of text", train.len(), crate::quantities::Bytes(bytes))
+            }
+            Self::Bytes(text) => {
+                format!("{} of text, the first 90 % to train on", crate::quantities::Bytes(text.len() as u64))
+            }
+        }
+    }
+}
+
+/// Where MultiWOZ is looked for, the first place first.
+pub fn places() -> Vec<PathBuf> {
+    match env::var_os(VARIABLE) {
+        Some(folder) => vec![Path::new(&folder).join(MULTIWOZ), PathBuf::from(folder)],
+        None => platform_folder().map(|folder| folder.join(MULTIWOZ)).into_iter().collect(),
+    }
+}
+
+/// The folder for data where the platform keeps such.
+fn platform_folder() -> Option<PathBuf> {
+    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = if cfg!(windows) {
+        variable("APPDATA")
+    } else if cfg!(target_os = "macos") {
+        variable("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/share")))
+    };
+    folder.map(|folder| folder.join("reformer"))
+}
+
+fn turns(source: &Source, split: Split) -> anyhow::Result<Vec<Turns>> {
+    let dialogues = source.split(split)?;
+    let turn = |turn: reformer_multiwoz::Turn| {
+        let speaker = match turn.speaker {
+            reformer_multiwoz::Speaker::User => Speaker::User,
+            reformer_multiwoz::Speaker::System => Speaker::System,
+        };
+        (speaker, turn.utterance)
+    };
+    Ok(dialogues.into_iter().map(|dialogue| dialogue.turns.into_iter().map(turn).collect()).collect())
+}
+
+fn read_text(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let text = fs::read(path).with_context(|| format!("cannot read the text file {}", path.display()))?;
+    if text.is_empty() {
+        bail!("the text file {} is empty: name one with text", path.display());
+    }
+    Ok(text)
+}
+
+/// A text file is cut as bytes: other tokens would mean other text.
+fn refuse_word_pieces(path: &Path, tokenizer: &Tokenizer) -> anyhow::Result<()> {
+    if tokenizer.vocabulary() != Tokenizer::bytes().vocabulary() {
+        bail!(
+            "{}: a text file is read as bytes, and this run's tokenizer knows {}: name dialogues with --data",
+            path.display(),
+            tokenizer.kind()
+        );
+    }
+    Ok(())
+}

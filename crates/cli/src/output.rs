@@ -1,0 +1,68 @@
+//! Where words go: results to stdout, the rest to stderr. A reader that goes away is no mistake of ours, and never a panic.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+
+/// Nobody reads stdout any more (`reformer … | head`).
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads the output any more")]
+pub struct ReaderGone;
+
+/// Prints a line to stdout, at once.
+///
+/// # Errors
+/// [`ReaderGone`], or what else stopped the writing.
+pub fn line(text: impl Display) -> anyhow::Result<()> {
+    text_now(format_args!("{text}\n"))
+}
+
+/// Prints to stdout as it is, at once.
+///
+/// # Errors
+/// See [`line`].
+pub fn text_now(text: impl Display) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(ReaderGone.into()),
+        Err(error) => Err(anyhow::Error::new(error).context("cannot write to stdout")),
+    }
+}
+
+/// Prints a line to stderr. If even that is closed, there is nobody to tell.
+pub fn note(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// An error as everyone sees it: one line, and the causes under it.
+pub fn report(error: &anyhow::Error) -> String {
+    let mut said = one_line(&error.to_string());
+    let mut text = format!("error: {said}\n");
+    for cause in error.chain().skip(1) {
+        let cause = one_line(&cause.to_string());
+        // Transparent errors repeat what they wrap.
+        if cause != said {
+            text += &format!("  because: {cause}\n");
+        }
+        said = cause;
+    }
+    text
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::{Context, anyhow};
+
+    #[test]
+    fn an_error_is_one_line_and_its_causes() {
+        let error = Err::<(), _>(anyhow!("no such\n file")).context("cannot read a.json").expect_err("an error");
+        assert_eq!(report(&error), "error: cannot read a.json\n  because: no such file\n");
+        let repeated = Err::<(), _>(anyhow!("same")).context("same").expect_err("an error");
+        assert_eq!(report(&repeated), "error: same\n");
+    }
+}

@@ -1,0 +1,74 @@
+//! Options beside a run that was begun: those that were left out are the run's, those that differ are refused by name.
+
+use crate::material::Material;
+use crate::presets::Recipe;
+use crate::train_arguments::TrainArguments;
+use anyhow::Context;
+use reformer_session::{RunConfig, RunFolder};
+use reformer_trainer::{Duration, TrainingConfig, refuse_differences};
+use std::path::Path;
+
+/// Refuses options that would make another run of this one. Data may have moved, where a checkpoint tells it from other data
+/// (`saved`).
+///
+/// # Errors
+/// Every field that differs, with both values.
+pub fn refuse_other_options(
+    arguments: &TrainArguments,
+    run: &RunFolder,
+    config: &RunConfig,
+    asked: Option<&Material>,
+    saved: bool,
+) -> anyhow::Result<()> {
+    let training = TrainingConfig::of(run, config)?;
+    let base = match arguments.model.preset {
+        // A preset stands for all its values, but for how long: the run says that better.
+        Some(preset) => Recipe { duration: None, ..Recipe::of(preset) },
+        None => Recipe::of_run(&config.model, &training),
+    };
+    let recipe = base.changed(&arguments.model, &arguments.step)?;
+    let mut wanted = config.clone();
+    wanted.model = recipe.model;
+    if arguments.model.vocabulary.is_none() {
+        // Data has a say in it: text is learned as bytes whatever the preset's vocabulary is.
+        wanted.model.vocabulary = config.model.vocabulary;
+    }
+    let mut wish = TrainingConfig {
+        length: recipe.length,
+        batch: recipe.batch,
+        accumulate: recipe.accumulate,
+        learning_rate: recipe.learning_rate,
+        seed: recipe.seed,
+        ..training.clone()
+    };
+    match arguments.step.duration() {
+        Some(Duration::Steps(steps)) => (wish.steps, wish.minutes) = (Some(steps), None),
+        // How many steps that is, the run has found out, or will.
+        Some(Duration::Minutes(minutes)) if training.minutes.is_some() => wish.minutes = Some(minutes),
+        Some(Duration::Minutes(minutes)) => (wish.steps, wish.minutes) = (None, Some(minutes)),
+        None => {}
+    }
+    wish.save_every = arguments.run.save_every.map_or(wish.save_every, |steps| steps as u64);
+    wish.evaluate_every = arguments.run.evaluate_every.map_or(wish.evaluate_every, |steps| steps as u64);
+    if let Some(other) = &arguments.model.init_from {
+        wish.init_from = Some(whole_path(other)?);
+    }
+    wanted.training = wish.to_value();
+    if let Some(material) = asked {
+        wanted.data = material.section();
+        if saved && material.layout() == config.data["layout"] {
+            wanted.data["path"] = config.data["path"].clone();
+        }
+    }
+    Ok(refuse_differences(run, config, &wanted)?)
+}
+
+/// A path that means the same from every folder.
+///
+/// # Errors
+/// If nothing is there.
+pub fn whole_path(path: &Path) -> anyhow::Result<String> {
+    let whole =
+        std::fs::canonicalize(path).with_context(|| format!("--init-from {}: cannot find it", path.display()))?;
+    Ok(whole.to_string_lossy().into_owned())
+}

@@ -1,0 +1,246 @@
+//! `reformer train`: from options to a run, fresh or resumed, and how it is told. The loop itself is `trainer`'s.
+
+use crate::material::{self, Material, Texts};
+use crate::output::{ReaderGone, note};
+use crate::plan::{describe_choice, describe_model, memory_in_words};
+use crate::presets::Recipe;
+use crate::progress::{Progress, Telling};
+use crate::quantities::{Bytes, Count, Seconds};
+use crate::train_arguments::TrainArguments;
+use crate::{interrupt, machine, resume, trained};
+use anyhow::{Context, bail};
+use reformer_session::{RunConfig, RunFolder, RunLock, SessionError, Tokenizer};
+use reformer_trainer::{Control, Duration, Event, Outcome, Setup, Start, StepPlan, TrainError, Trainer};
+use serde_json::Value;
+use std::path::Path;
+use std::time::Instant;
+
+/// How long the default preset trains: the sample repeats itself, real dialogues don't.
+const SAMPLE_MINUTES: f64 = 10.0;
+const DATA_MINUTES: f64 = 60.0;
+
+/// A folder that is ours, and whether there is something to go on from.
+struct Claim {
+    run: RunFolder,
+    lock: RunLock,
+    start: Start,
+}
+
+/// What is trained on what.
+struct Job {
+    config: RunConfig,
+    tokenizer: Tokenizer,
+    texts: Texts,
+    material: Material,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What the user, the data, the machine or the folder make impossible. Nothing is written before options and data are known
+/// to be good.
+pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
+    let began = Instant::now();
+    arguments.refuse_what_is_missing()?;
+    let backend = machine::backend(&arguments.machine)?;
+    let progress = Progress::new(Telling::choose(arguments.run.json, arguments.run.quiet));
+    let claim = claim_existing(arguments)?;
+    let known = claim.as_ref().filter(|claim| arguments.run.resume && claim.run.is_started());
+    let job = match known {
+        Some(claim) => job_of_run(arguments, claim)?,
+        None => fresh_job(arguments, &progress)?,
+    };
+    let limit = machine::memory_limit(arguments.memory.memory_limit.unwrap_or_default());
+    // Planned before the folder is made: what can't fit leaves nothing behind.
+    let training = serde_json::from_value(job.config.training.clone()).context("the training section of the config")?;
+    let plan = StepPlan::new(&job.config.model, &training, backend.as_ref(), limit).map_err(memory_in_words)?;
+    let claim = match claim {
+        Some(claim) => claim,
+        None => claim_new(arguments)?,
+    };
+    let Claim { run, lock, start } = claim;
+    let path = run.path().to_owned();
+    introduce(&progress, &job, &plan, &path, &machine::describe(backend.as_ref()))?;
+    if start == Start::Fresh {
+        run.write_tokenizer(&job.tokenizer)?;
+    }
+    let corpus = job.texts.encode(&job.tokenizer)?;
+    let setup = Setup::new(backend.as_ref(), run, lock, job.config, corpus, limit).started(began);
+    let mut trainer = Trainer::new(setup, start).map_err(|error| match (&error, &arguments.data.data) {
+        (TrainError::OtherData { .. }, Some(name)) => {
+            anyhow::Error::new(error).context(format!("--data {name} is other data than the run's"))
+        }
+        _ => memory_in_words(error),
+    })?;
+    interrupt::listen()?;
+    follow(&mut trainer, progress, &path)
+}
+
+/// Trains and tells, until the run is done or somebody wants it to stop.
+fn follow(trainer: &mut Trainer, mut progress: Progress, run: &Path) -> anyhow::Result<()> {
+    let mut told = Ok(());
+    let outcome = trainer.run(&mut |event: &Event| {
+        if told.is_ok() {
+            told = progress.tell(event);
+        }
+        if told.is_err() || interrupt::wished() { Control::Stop } else { Control::Continue }
+    });
+    progress.end();
+    let (program, run) = (program(), run.display());
+    match outcome? {
+        Outcome::Done(_) => progress.say(&format!("talk to it: {program} chat --run {run}"))?,
+        Outcome::Stopped { step, checkpoint: Some(_) } => {
+            note(format_args!("stopped and saved at step {step}; go on with: {program} train --resume --run {run}"));
+        }
+        Outcome::Stopped { .. } => note("stopped before the first step: nothing was saved"),
+    }
+    match told {
+        // `train | head`: the run is saved, and how to go on was said.
+        Err(error) if error.is::<ReaderGone>() => Ok(()),
+        told => told,
+    }
+}
+
+/// How the program was called: through cargo, which says so to what it runs, or by its name.
+fn program() -> &'static str {
+    if std::env::var_os("CARGO").is_some() { "cargo xtask" } else { "reformer" }
+}
+
+/// The folder that was named or is to be resumed, if it is there.
+fn claim_existing(arguments: &TrainArguments) -> anyhow::Result<Option<Claim>> {
+    let resume = arguments.run.resume;
+    let run = match &arguments.run.run {
+        Some(path) if path.exists() => Some(RunFolder::create(path)?),
+        None if resume => match RunFolder::newest(Path::new(trained::RUNS)) {
+            Ok(run) => Some(run),
+            Err(SessionError::NoRuns { .. }) => None,
+            Err(error) => return Err(error.into()),
+        },
+        Some(_) | None => None,
+    };
+    run.map(|run| claim(run, resume)).transpose()
+}
+
+fn claim_new(arguments: &TrainArguments) -> anyhow::Result<Claim> {
+    let run = match &arguments.run.run {
+        Some(path) => RunFolder::create(path)?,
+        None => RunFolder::create_numbered(Path::new(trained::RUNS))?,
+    };
+    claim(run, arguments.run.resume)
+}
+
+fn claim(run: RunFolder, resume: bool) -> anyhow::Result<Claim> {
+    let lock = run.lock()?;
+    let start = Start::find(&run, &lock, resume)?;
+    Ok(Claim { run, lock, start })
+}
+
+/// A run that was begun: its own config, unless an option says otherwise, which is refused by name.
+fn job_of_run(arguments: &TrainArguments, Claim { run, start, .. }: &Claim) -> anyhow::Result<Job> {
+    let config = run.read_config()?;
+    let tokenizer = run.read_tokenizer()?;
+    let asked = arguments.data.data.as_deref().map(Material::open).transpose()?;
+    resume::refuse_other_options(arguments, run, &config, asked.as_ref(), *start != Start::Fresh)?;
+    let material = match asked {
+        Some(material) => material,
+        None => Material::of_section(&config.data)?,
+    };
+    Ok(Job { config, tokenizer, texts: material.read()?, material })
+}
+
+/// A run that begins: config and tokenizer are made from options and data.
+fn fresh_job(arguments: &TrainArguments, progress: &Progress) -> anyhow::Result<Job> {
+    let source = arguments.model.init_from.as_deref().map(|path| initial(path)).transpose()?;
+    let mut recipe = match &source {
+        // Its model is the default: with any other shape there is nothing to start from.
+        Some((_, config, _)) if arguments.model.preset.is_none() => {
+            let chat = Recipe::asked(&Default::default(), &Default::default())?;
+            Recipe { model: config.model.clone(), ..chat }.changed(&arguments.model, &arguments.step)?
+        }
+        _ => Recipe::asked(&arguments.model, &arguments.step)?,
+    };
+    let material = match &arguments.data.data {
+        Some(name) => Material::open(name)?,
+        None => Material::at_hand(),
+    };
+    if arguments.data.data.is_none() && material.is_sample() {
+        let places: Vec<String> = material::places().iter().map(|place| place.display().to_string()).collect();
+        progress.say(&format!(
+            "there is no MultiWOZ in {}: the embedded sample will do (--data PATH takes your own)",
+            places.join(" or ")
+        ))?;
+    }
+    let texts = material.read()?;
+    let tokenizer = match source {
+        Some((_, _, tokenizer)) => tokenizer,
+        None => make_tokenizer(arguments, &texts, &mut recipe)?,
+    };
+    let minutes = if material.is_sample() { SAMPLE_MINUTES } else { DATA_MINUTES };
+    let mut training = recipe.training(recipe.duration.unwrap_or(Duration::Minutes(minutes)));
+    training.save_every = arguments.run.save_every.map_or(training.save_every, |steps| steps as u64);
+    training.evaluate_every = arguments.run.evaluate_every.map_or(training.evaluate_every, |steps| steps as u64);
+    training.init_from = arguments.model.init_from.as_deref().map(resume::whole_path).transpose()?;
+    let config = RunConfig::new(recipe.model, training.to_value(), material.section());
+    Ok(Job { config, tokenizer, texts, material })
+}
+
+/// A run to start from: its folder, config and tokenizer.
+fn initial(path: &Path) -> anyhow::Result<(RunFolder, RunConfig, Tokenizer)> {
+    let read = || -> Result<_, SessionError> {
+        let run = RunFolder::open(path)?;
+        let (config, tokenizer) = (run.read_config()?, run.read_tokenizer()?);
+        Ok((run, config, tokenizer))
+    };
+    read().context("--init-from names a run that can't be read")
+}
+
+/// Bytes for a text, and where the model has room for no more; else byte pairs from the training split.
+fn make_tokenizer(arguments: &TrainArguments, texts: &Texts, recipe: &mut Recipe) -> anyhow::Result<Tokenizer> {
+    let bytes = Tokenizer::bytes();
+    match texts {
+        Texts::Bytes(_) => {
+            if let Some(vocabulary) = arguments.model.vocabulary
+                && vocabulary != bytes.vocabulary()
+            {
+                bail!(
+                    "--vocabulary {vocabulary}: a text file is learned as bytes, which are {} tokens; leave it out",
+                    bytes.vocabulary()
+                );
+            }
+            recipe.model.vocabulary = bytes.vocabulary();
+            Ok(bytes)
+        }
+        Texts::Dialogues { .. } if recipe.model.vocabulary == bytes.vocabulary() => Ok(bytes),
+        Texts::Dialogues { train, .. } => {
+            let texts = train.iter().flatten().map(|(_, text)| text.as_str());
+            Ok(Tokenizer::train_byte_pair(texts, recipe.model.vocabulary)?)
+        }
+    }
+}
+
+/// What is about to happen, for people.
+fn introduce(progress: &Progress, job: &Job, plan: &StepPlan, run: &Path, backend: &str) -> anyhow::Result<()> {
+    let training = &job.config.training;
+    let number = |field: &str| training[field].as_u64().unwrap_or(0);
+    let long = match (&training["steps"], &training["minutes"]) {
+        (Value::Null, minutes) => {
+            format!("about {}", Seconds(60.0 * minutes.as_f64().unwrap_or(0.0)))
+        }
+        (steps, _) => format!("{steps} steps"),
+    };
+    let tokens = number("length") * number("batch") * number("accumulate");
+    progress.say(&format!(
+        "data    {} ({}): {}",
+        job.material.path().display(),
+        job.material.layout(),
+        job.texts.describe()
+    ))?;
+    progress.say(&format!("model   {}", describe_model(&job.config.model)))?;
+    progress.say(&format!(
+        "step    {tokens} tokens, {}FLOP, {} at the peak ({}) on {backend}",
+        Count(plan.flops as f64),
+        Bytes(plan.peak_bytes()),
+        describe_choice(plan.choice, &job.config.model)
+    ))?;
+    progress.say(&format!("run     {}, for {long}; Ctrl-C saves and stops", run.display()))
+}

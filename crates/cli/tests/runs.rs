@@ -1,0 +1,465 @@
+//! A small run and everything that can be done with it: train, resume, refuse, evaluate, generate, chat, info.
+
+mod harness;
+
+use harness::{Said, call, call_with, positive, program, write_dialogues};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+/// Options of a run that takes a second.
+const SMALL: [&str; 13] = [
+    "train",
+    "--preset",
+    "tiny",
+    "--data",
+    "dialogues.jsonl",
+    "--vocabulary",
+    "300",
+    "--length",
+    "64",
+    "--batch",
+    "2",
+    "--save-every",
+    "5",
+];
+
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write_dialogues(&folder.path().join("dialogues.jsonl"));
+    folder
+}
+
+fn train(folder: &Path, more: &[&str]) -> Said {
+    call(folder, &[&SMALL, more].concat())
+}
+
+/// A run of 20 steps that tests share; they only read it.
+fn shared() -> &'static TempDir {
+    static RUN: OnceLock<TempDir> = OnceLock::new();
+    RUN.get_or_init(|| {
+        let folder = folder();
+        train(folder.path(), &["--steps", "20", "--run", "run", "--json"]).ended(0);
+        folder
+    })
+}
+
+fn parameters(said: &Said) -> String {
+    said.object()["parameters_sha256"].as_str().expect("`done` names the parameters").to_owned()
+}
+
+#[test]
+fn events_have_their_fields() {
+    let folder = folder();
+    let said = train(folder.path(), &["--steps", "12", "--evaluate-every", "6", "--json"]).ended(0);
+    let objects = said.objects();
+    let events = |name: &str| objects.iter().filter(|object| object["event"] == name).collect::<Vec<&Value>>();
+
+    let plan = events("plan")[0];
+    assert_eq!((plan["backend"].as_str(), plan["adapter"].is_string()), (Some("cpu"), true));
+    for field in ["parameters", "planned_peak_bytes", "stored_layers", "flops_per_step"] {
+        positive(plan, field);
+    }
+    let steps = events("step");
+    assert_eq!(steps.len(), 12);
+    for (number, step) in steps.iter().enumerate() {
+        assert_eq!(step["step"], number + 1);
+        for field in ["loss", "learning_rate", "gradient_norm", "tokens_per_second"] {
+            positive(step, field);
+        }
+    }
+    for evaluation in events("evaluation") {
+        for field in ["step", "loss", "perplexity", "bits_per_byte"] {
+            positive(evaluation, field);
+        }
+    }
+    assert_eq!(events("evaluation").len(), 2);
+    let done = objects.last().expect("lines were printed");
+    assert_eq!((&done["event"], &done["steps"]), (&json!("done"), &json!(12)));
+    for field in ["tokens", "loss", "seconds", "tokens_per_second", "planned_peak_bytes"] {
+        positive(done, field);
+    }
+    if cfg!(target_os = "linux") {
+        positive(done, "peak_rss_bytes");
+    }
+    assert_eq!(done["planned_peak_bytes"], plan["planned_peak_bytes"]);
+    assert_eq!(done["parameters_sha256"].as_str().map(str::len), Some(64));
+
+    let run = folder.path().join("runs/run-0001");
+    for file in ["config.json", "tokenizer.json", "metrics.jsonl", "loss.svg", "checkpoints/step-12/model.safetensors"]
+    {
+        assert!(run.join(file).is_file(), "the run has no {file}");
+    }
+}
+
+#[test]
+fn a_pipe_gets_lines_for_people() {
+    let folder = folder();
+    let text = train(folder.path(), &["--steps", "3"]).ended(0).stdout;
+    for part in
+        ["3 steps", "parameters", "runs/run-0001", "loss", "bits per byte", "tokens/s", "done: 3 steps", "chat --run"]
+    {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+    let quiet = train(folder.path(), &["--steps", "3", "--quiet"]).ended(0).stdout;
+    assert_eq!(quiet.lines().count(), 1, "{quiet}");
+}
+
+/// Threads and memory change no bit; the seed does.
+#[test]
+fn the_same_run_has_the_same_parameters() {
+    let folder = folder();
+    let run = |more: &[&str]| parameters(&train(folder.path(), &[&["--steps", "8", "--json"], more].concat()).ended(0));
+    let one = run(&["--threads", "1", "--memory-limit", "1TiB"]);
+    for more in [
+        &["--threads", "2", "--memory-limit", "min"][..],
+        &["--threads", "2"],
+        &["--threads", "3", "--memory-limit", "min"],
+    ] {
+        assert_eq!(run(more), one, "{more:?}");
+    }
+    assert_ne!(run(&["--seed", "1"]), one);
+}
+
+#[test]
+fn a_finished_run_is_done_again() {
+    let folder = shared().path();
+    let copy = tempfile::tempdir().expect("a temporary folder");
+    copy_folder(folder, copy.path());
+    let again = train(copy.path(), &["--steps", "20", "--run", "run", "--resume", "--json"]).ended(0);
+    let done = again.object();
+    assert_eq!((&done["event"], &done["steps"]), (&json!("done"), &json!(20)));
+    assert!(again.objects().iter().all(|object| object["event"] != "step"), "nothing was left to train");
+    // Without options the run's own are taken.
+    let bare = call(copy.path(), &["train", "--resume", "--run", "run", "--json"]).ended(0);
+    assert_eq!(bare.object()["parameters_sha256"], done["parameters_sha256"]);
+}
+
+#[test]
+fn a_run_is_neither_overwritten_nor_changed() {
+    let folder = shared().path();
+    train(folder, &["--steps", "20", "--run", "run"]).refused(&["run", "--resume"]);
+    train(folder, &["--steps", "20", "--run", "run", "--resume", "--layers", "3", "--seed", "9"]).refused(&[
+        "model.layers",
+        "2",
+        "3",
+        "training.seed",
+        "9",
+    ]);
+    train(folder, &["--steps", "25", "--run", "run", "--resume"]).refused(&["training.steps", "20", "25"]);
+    call(folder, &["train", "--resume", "--run", "run", "--minutes", "1"]).refused(&["training.minutes"]);
+    call(folder, &["train", "--resume", "--run", "run", "--data", "sample"]).refused(&["data.layout", "sample"]);
+    call(folder, &["train", "--resume", "--run", "run", "--preset", "chat"])
+        .refused(&["model.width", "training.length"]);
+}
+
+/// Data may lie elsewhere now; whether it is the same, its tokens tell.
+#[test]
+fn data_may_move_but_not_change() {
+    let folder = folder();
+    train(folder.path(), &["--steps", "5", "--run", "run", "--quiet"]).ended(0);
+    fs::rename(folder.path().join("dialogues.jsonl"), folder.path().join("moved.jsonl")).expect("writable");
+    call(folder.path(), &["train", "--resume", "--run", "run"]).refused(&["dialogues.jsonl", "--data"]);
+    let resume = |data: &str| call(folder.path(), &["train", "--resume", "--run", "run", "--json", "--data", data]);
+    resume("moved.jsonl").ended(0);
+    let text = fs::read_to_string(folder.path().join("moved.jsonl")).expect("readable");
+    fs::write(folder.path().join("changed.jsonl"), text.replace("cheap", "free")).expect("writable");
+    resume("changed.jsonl").refused(&["--data changed.jsonl", "changed"]);
+}
+
+#[test]
+fn resuming_what_never_began_begins() {
+    let folder = folder();
+    let fresh = parameters(&train(folder.path(), &["--steps", "4", "--json", "--run", "a"]).ended(0));
+    let resumed = parameters(&train(folder.path(), &["--steps", "4", "--json", "--run", "b", "--resume"]).ended(0));
+    assert_eq!(fresh, resumed);
+}
+
+#[test]
+fn parameters_can_be_taken_from_another_run() {
+    let folder = folder();
+    let first = train(folder.path(), &["--steps", "20", "--run", "first", "--json"]).ended(0);
+    let loss = |said: &Said, step: usize| {
+        let steps: Vec<Value> = said.objects().into_iter().filter(|object| object["event"] == "step").collect();
+        positive(&steps[step], "loss")
+    };
+    let more = ["train", "--init-from", "first", "--data", "dialogues.jsonl", "--length", "64", "--batch", "2"];
+    let second = call(folder.path(), &[&more[..], &["--steps", "2", "--run", "second", "--json"]].concat()).ended(0);
+    assert!(loss(&second, 0) < 0.8 * loss(&first, 0), "it starts where the other ended");
+    call(folder.path(), &[&more[..], &["--steps", "2", "--layers", "3"]].concat()).refused(&["first", "layers"]);
+    call(folder.path(), &["train", "--init-from", "nowhere", "--data", "dialogues.jsonl"])
+        .refused(&["--init-from", "nowhere"]);
+}
+
+#[test]
+fn two_processes_do_not_share_a_folder() {
+    let folder = folder();
+    let arguments = [&SMALL[..], &["--steps", "100000", "--run", "run", "--json"]].concat();
+    let mut first = program(folder.path()).args(&arguments).spawn().expect("it runs");
+    harness::wait_for_step(&mut first, 1);
+    let second = train(folder.path(), &["--steps", "100000", "--run", "run", "--resume"]);
+    first.kill().expect("ours");
+    first.wait().expect("ours");
+    second.refused(&["run", "in use by process"]);
+}
+
+/// SIGINT as Ctrl-C sends it: the step ends, the run is saved, and how to go on is said.
+#[test]
+#[cfg(unix)]
+fn an_interrupted_run_goes_on() {
+    let folder = folder();
+    let whole = parameters(&train(folder.path(), &["--steps", "30", "--run", "whole", "--json"]).ended(0));
+    let arguments = [&SMALL[..], &["--steps", "30", "--run", "run", "--json"]].concat();
+    let mut child = program(folder.path()).args(&arguments).spawn().expect("it runs");
+    harness::wait_for_step(&mut child, 3);
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.expect("kill is everywhere").success());
+    // The rest of its output goes to nobody: that is no reason to fail either.
+    let output = child.wait_with_output().expect("ours");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{:?}: {said}", output.status);
+    assert!(said.contains("train --resume --run run"), "{said}");
+    let resumed = parameters(&train(folder.path(), &["--steps", "30", "--run", "run", "--json", "--resume"]).ended(0));
+    assert_eq!(resumed, whole);
+}
+
+/// `train | head -1`: whoever closes the pipe wants it to stop; what was trained is saved.
+#[test]
+fn a_reader_that_leaves_stops_the_run() {
+    let folder = folder();
+    let arguments = [&SMALL[..], &["--steps", "100000", "--run", "run", "--json"]].concat();
+    let mut child = program(folder.path()).args(&arguments).spawn().expect("it runs");
+    harness::wait_for_step(&mut child, 2);
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("ours");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !said.contains("panicked"), "{:?}: {said}", output.status);
+    assert!(folder.path().join("run/checkpoints").is_dir(), "{said}");
+}
+
+#[test]
+fn a_run_is_evaluated() {
+    let folder = shared().path();
+    let evaluate = |more: &[&str]| call(folder, &[&["evaluate", "--run", "run", "--json"], more].concat());
+    let own = evaluate(&[]).ended(0).object();
+    for field in ["tokens", "bytes", "loss", "perplexity", "bits_per_byte"] {
+        positive(&own, field);
+    }
+    let (nats, bytes) = (positive(&own, "loss") * positive(&own, "tokens"), positive(&own, "bytes"));
+    let bits = nats / std::f64::consts::LN_2 / bytes;
+    assert!((bits - positive(&own, "bits_per_byte")).abs() < 1e-9 * bits, "{own}");
+    assert_eq!(evaluate(&["--data", "dialogues.jsonl", "--split", "test"]).ended(0).object(), own, "the defaults");
+    assert_ne!(evaluate(&["--split", "dev"]).ended(0).object(), own);
+    evaluate(&["--split", "west"]).ended(2);
+    fs::write(folder.join("text.txt"), "some text").expect("writable");
+    evaluate(&["--data", "text.txt"]).refused(&["text.txt", "bytes"]);
+}
+
+#[test]
+fn a_prompt_is_continued() {
+    let folder = shared().path();
+    let generate = |more: &[&str]| {
+        let fixed = ["generate", "--run", "run", "--prompt", "i need a", "--max-tokens", "12", "--json"];
+        call(folder, &[&fixed, more].concat()).ended(0).object()
+    };
+    let first = generate(&["--seed", "1"]);
+    assert!(first["text"].is_string() && positive(&first, "tokens") <= 12.0);
+    positive(&first, "tokens_per_second");
+    positive(&first, "prefill_seconds");
+    assert_eq!(generate(&["--seed", "1"])["text"], first["text"], "a seed gives one text");
+    assert_eq!(generate(&["--seed", "1", "--threads", "2"])["text"], first["text"]);
+    assert_eq!(generate(&["--temperature", "0"])["text"], generate(&["--top-k", "1", "--seed", "5"])["text"]);
+    let said = call(folder, &["generate", "--run", "run", "--prompt", "i need a", "--max-tokens", "3"]).ended(0);
+    assert!(said.stdout.starts_with("i need a"), "{}", said.stdout);
+    let long = "word ".repeat(2000);
+    call(folder, &["generate", "--run", "run", "--prompt", &long]).refused(&["positions"]);
+}
+
+#[test]
+fn a_line_in_is_a_reply_line_out() {
+    let folder = shared().path();
+    let chat = |input: &str| call_with(folder, &["chat", "--run", "run", "--max-tokens", "8"], input);
+    let said = chat("i need a cheap hotel\nyes please\n").ended(0);
+    assert_eq!(said.stdout.lines().count(), 2, "{}", said.stdout);
+    let same = chat(
+        "i need a cheap hotel\r\n/undo\ni need a cheap hotel\n/new\n\nyes please\n/save talk.txt\n/what\n/quit\nmore\n",
+    )
+    .ended(0);
+    let lines: Vec<&str> = same.stdout.lines().collect();
+    assert_eq!(lines[0], said.stdout.lines().next().expect("a line"), "a conversation begins the same");
+    assert_eq!((lines.len(), lines[4]), (8, ""), "a line for each line before /quit: {lines:?}");
+    let saved = fs::read_to_string(folder.join("talk.txt")).expect("it was saved");
+    assert!(saved.starts_with("user: yes please\nsystem: "), "{saved}");
+    assert!(lines[7].contains("/what") && lines[7].contains("/help"));
+    // No text, no line end, text that is none.
+    assert_eq!(chat("").ended(0).stdout, "");
+    assert_eq!(chat("hello").ended(0).stdout.lines().count(), 1);
+    let mut child = program(folder).args(["chat", "--run", "run", "--max-tokens", "4"]).spawn().expect("it runs");
+    std::io::Write::write_all(&mut child.stdin.take().expect("piped"), b"caf\xe9 \xff\n").expect("it reads");
+    assert!(child.wait_with_output().expect("ours").status.success());
+    // A line that can't be answered has an empty reply, and the exit code says it.
+    let long = "word ".repeat(2000);
+    let failed = chat(&format!("hello\n{long}\nhello\n")).ended(1);
+    assert_eq!(failed.stdout.lines().count(), 3);
+    assert!(failed.stderr.contains("positions"), "{}", failed.stderr);
+}
+
+/// A reply is there before the next line is asked for.
+#[test]
+fn replies_are_not_held_back() {
+    use std::io::{BufRead, BufReader, Write};
+    let folder = shared().path();
+    let mut child = program(folder)
+        .args(["chat", "--run", "run", "--max-tokens", "4"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    for _ in 0..2 {
+        stdin.write_all(b"i need a train\n").expect("it reads");
+        lines.next().expect("a reply while the input is still open").expect("text");
+    }
+    drop(stdin);
+    assert!(child.wait().expect("ours").success());
+}
+
+#[test]
+fn a_run_tells_what_it_is() {
+    let folder = shared().path();
+    let info = call(folder, &["info", "--run", "run", "--json"]).ended(0).object();
+    assert_eq!((&info["step"], &info["steps"], &info["finished"]), (&json!(20), &json!(20), &json!(true)));
+    assert_eq!(info["config"]["model"]["layers"], 2);
+    assert_eq!(info["last_step"]["step"], 20);
+    positive(&info["last_evaluation"], "bits_per_byte");
+    let text = call(folder, &["info", "--run", "run"]).ended(0).stdout;
+    for part in ["dialogues.jsonl", "2 layers", "20 of 20 steps", "checkpoint"] {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+}
+
+#[test]
+fn the_newest_run_is_taken_and_named() {
+    let folder = folder();
+    for _ in 0..2 {
+        train(folder.path(), &["--steps", "2", "--quiet"]).ended(0);
+    }
+    let said = call_with(folder.path(), &["chat", "--max-tokens", "3"], "hello\n").ended(0);
+    assert!(said.stderr.contains("run-0002"), "{}", said.stderr);
+    let resumed = call(folder.path(), &["train", "--resume", "--json"]).ended(0);
+    assert_eq!(resumed.object()["steps"], 2);
+    assert!(!folder.path().join("runs/run-0003").exists(), "the newest was resumed");
+}
+
+#[test]
+fn text_is_learned_as_bytes() {
+    let folder = folder();
+    let text = "It was the best of times, it was the worst of times. ".repeat(60);
+    fs::write(folder.path().join("book.txt"), &text).expect("writable");
+    let arguments = [
+        "train", "--data", "book.txt", "--preset", "tiny", "--length", "64", "--batch", "2", "--steps", "4", "--run",
+        "book", "--json",
+    ];
+    call(folder.path(), &arguments).ended(0);
+    let evaluation = call(folder.path(), &["evaluate", "--run", "book", "--json"]).ended(0).object();
+    assert_eq!(evaluation["tokens"], evaluation["bytes"], "a byte is a token");
+    let generated =
+        call(folder.path(), &["generate", "--run", "book", "--prompt", "It was", "--max-tokens", "5", "--json"])
+            .ended(0);
+    assert!(generated.object()["text"].is_string());
+    call(folder.path(), &[&arguments[..9], &["--vocabulary", "400"]].concat()).refused(&["--vocabulary 400", "260"]);
+    fs::write(folder.path().join("empty.txt"), "").expect("writable");
+    call(folder.path(), &["train", "--data", "empty.txt"]).refused(&["empty.txt"]);
+    fs::write(folder.path().join("data.zip"), "PK").expect("writable");
+    call(folder.path(), &["train", "--data", "data.zip"]).refused(&["data.zip", "unpack"]);
+}
+
+/// MultiWOZ is taken where it is, for an hour; else the sample, for ten minutes. Either is said.
+#[test]
+fn what_is_at_hand_is_trained_on() {
+    let folder = folder();
+    let small = ["train", "--layers", "1", "--width", "16", "--heads", "2", "--vocabulary", "300", "--length", "32"];
+    let minutes = |run: &str, data: &Path| {
+        let more = ["--batch", "1", "--run", run];
+        let mut child = program(folder.path())
+            .args([&small[..], &more].concat())
+            .env("REFORMER_DATA", data)
+            .spawn()
+            .expect("it runs");
+        let mut line = String::new();
+        let mut lines = std::io::BufReader::new(child.stdout.take().expect("piped"));
+        while !line.contains("step 1: ") {
+            assert!(std::io::BufRead::read_line(&mut lines, &mut line).expect("text") > 0, "it ended early: {line}");
+        }
+        child.kill().expect("ours");
+        child.wait().expect("ours");
+        let config = fs::read_to_string(folder.path().join(run).join("config.json")).expect("it was written");
+        let config: Value = serde_json::from_str(&config).expect("an object");
+        (config["training"]["minutes"].as_f64(), line)
+    };
+    let (of_sample, said) = minutes("a", &folder.path().join("nowhere"));
+    assert_eq!(of_sample, Some(10.0));
+    assert!(said.contains("no MultiWOZ in") && said.contains("sample") && said.contains("10 min"), "{said}");
+    call(folder.path(), &["data", "sample", "--out", "all/multiwoz-2.2"]).ended(0);
+    for place in ["all", "all/multiwoz-2.2"] {
+        let (of_data, said) = minutes(&place.replace('/', "-"), &folder.path().join(place));
+        assert_eq!(of_data, Some(60.0));
+        assert!(said.contains("all/multiwoz-2.2 (multiwoz-2.2)") && said.contains("1 h 00 min"), "{said}");
+    }
+}
+
+/// After 20 steps the number of steps that fits is fixed; from then on it is a run of that many steps.
+#[test]
+fn minutes_become_steps() {
+    let folder = folder();
+    let said = train(folder.path(), &["--minutes", "0.05", "--run", "run", "--json"]).ended(0);
+    let steps = said.object()["steps"].as_u64().expect("a number");
+    let info = call(folder.path(), &["info", "--run", "run", "--json"]).ended(0).object();
+    assert_eq!(info["config"]["training"]["steps"], steps, "they are in the config");
+    assert_eq!(info["config"]["training"]["minutes"], 0.05);
+    let again = train(folder.path(), &["--minutes", "0.05", "--run", "run", "--resume", "--json"]).ended(0);
+    assert_eq!(again.object()["parameters_sha256"], said.object()["parameters_sha256"]);
+    train(folder.path(), &["--minutes", "7", "--run", "run", "--resume"]).refused(&["training.minutes", "7"]);
+}
+
+#[test]
+fn what_cannot_fit_is_refused_before_anything_is_written() {
+    let folder = folder();
+    train(folder.path(), &["--steps", "2", "--memory-limit", "1MB", "--run", "run"])
+        .refused(&["--memory-limit", "MiB"]);
+    assert!(!folder.path().join("run").exists());
+}
+
+#[test]
+fn damaged_files_are_named() {
+    let folder = folder();
+    train(folder.path(), &["--steps", "10", "--run", "run", "--quiet"]).ended(0);
+    let model = folder.path().join("run/checkpoints/step-10/model.safetensors");
+    let bytes = fs::read(&model).expect("readable");
+    fs::write(&model, &bytes[..bytes.len() / 2]).expect("writable");
+    for command in [&["chat"][..], &["evaluate"], &["generate", "--prompt", "x"], &["train", "--resume"]] {
+        call(folder.path(), &[command, &["--run", "run"]].concat()).refused(&["step-10/model.safetensors", "step-5"]);
+    }
+    fs::remove_dir_all(folder.path().join("run/checkpoints/step-10")).expect("writable");
+    call(folder.path(), &["train", "--resume", "--run", "run", "--quiet"]).ended(0);
+    fs::write(folder.path().join("run/config.json"), "{").expect("writable");
+    for command in [&["chat"][..], &["info"], &["train", "--resume"]] {
+        call(folder.path(), &[command, &["--run", "run"]].concat()).refused(&["run/config.json"]);
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("writable");
+    for entry in fs::read_dir(from).expect("readable") {
+        let path = entry.expect("readable").path();
+        let target = to.join(path.file_name().expect("an entry has a name"));
+        if path.is_dir() {
+            copy_folder(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("writable");
+        }
+    }
+}
