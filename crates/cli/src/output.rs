@@ -19,7 +19,7 @@ pub fn line(text: impl Display) -> anyhow::Result<()> {
 /// Prints to stdout as it is, at once.
 ///
 /// # Errors
-/// See [`line`].
+/// See [`line()`].
 pub fn text_now(text: impl Display) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     match write!(stdout, "{text}").and_then(|()| stdout.flush()) {

@@ -61,7 +61,7 @@ impl Progress {
     /// A line for people; programs and the quiet don't get it.
     ///
     /// # Errors
-    /// See [`output::line`].
+    /// See [`output::line()`].
     pub fn say(&self, text: &str) -> anyhow::Result<()> {
         match self.telling {
             Telling::Bar => self.bar.suspend(|| output::line(text)),
@@ -73,7 +73,7 @@ impl Progress {
     /// Tells of an event.
     ///
     /// # Errors
-    /// See [`output::line`].
+    /// See [`output::line()`].
     pub fn tell(&mut self, event: &Event) -> anyhow::Result<()> {
         if self.telling == Telling::Json {
             return output::line(serde_json::to_string(event)?);

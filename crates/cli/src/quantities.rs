@@ -50,8 +50,8 @@ fn bytes(lower: &str) -> Option<u64> {
         .unwrap_or((lower, 1));
     let number: f64 = number.trim().parse().ok()?;
     let bytes = number * unit as f64;
-    // Above 2^63 nothing is a size of memory; the cast is then exact enough and cannot saturate.
-    (number.is_finite() && bytes >= 1.0 && bytes < 9.2e18).then_some(bytes as u64)
+    // Above 2^63 nothing is a size of memory.
+    (1.0..9.2e18).contains(&bytes).then_some(bytes as u64)
 }
 
 /// A count that is at least 1.

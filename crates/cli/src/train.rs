@@ -150,7 +150,7 @@ fn job_of_run(arguments: &TrainArguments, Claim { run, start, .. }: &Claim) -> a
 
 /// A run that begins: config and tokenizer are made from options and data.
 fn fresh_job(arguments: &TrainArguments, progress: &Progress) -> anyhow::Result<Job> {
-    let source = arguments.model.init_from.as_deref().map(|path| initial(path)).transpose()?;
+    let source = arguments.model.init_from.as_deref().map(initial).transpose()?;
     let mut recipe = match &source {
         // Its model is the default: with any other shape there is nothing to start from.
         Some((_, config, _)) if arguments.model.preset.is_none() => {

@@ -60,34 +60,34 @@ pub struct ModelArguments {
     /// Where all other defaults come from [default: chat]
     #[arg(long, value_name = "NAME")]
     pub preset: Option<PresetName>,
-    /// Layers, each an attention half and a feed-forward half [tiny 2, chat 4, book 6]
+    /// Layers, each an attention half and a feed-forward half (tiny 2, chat 4, book 6)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub layers: Option<usize>,
-    /// Attention of the layers, cycled: local, lsh, full [local,lsh]
+    /// Attention of the layers, cycled: local, lsh, full (local,lsh)
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub pattern: Option<Vec<LayerKind>>,
-    /// Width of each residual stream [tiny 64, chat 256, book 512]
+    /// Width of each residual stream (tiny 64, chat 256, book 512)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub width: Option<usize>,
-    /// Attention heads; each has width ÷ heads numbers [tiny 2, chat 4, book 8]
+    /// Attention heads; each has width ÷ heads numbers (tiny 2, chat 4, book 8)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub heads: Option<usize>,
-    /// Hidden width of the feed-forward layers [four times the width]
+    /// Hidden width of the feed-forward layers (four times the width)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub feed_forward: Option<usize>,
-    /// Tokens in the vocabulary that is learned from dialogues [tiny 512, chat 4096]; text as bytes has 256 and the special ones
+    /// Tokens in the vocabulary that is learned from dialogues (tiny 512, chat 4096); text as bytes has 256 and the special ones
     #[arg(long, value_name = "N", value_parser = positive)]
     pub vocabulary: Option<usize>,
-    /// Hash rounds of LSH attention [2]
+    /// Hash rounds of LSH attention (2)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub rounds: Option<usize>,
-    /// Tokens that a query sees: the last ones (local), or per round the last ones of its bucket (lsh) [64]
+    /// Tokens that a query sees: the last ones (local), or per round the last ones of its bucket (lsh) (64)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub window: Option<usize>,
-    /// Even factors of the number of LSH buckets; 1 for a single bucket [tiny 8, chat 4, book length ÷ window, factored]
+    /// Even factors of the number of LSH buckets; 1 for a single bucket (tiny 8, chat 4, book length ÷ window, factored)
     #[arg(long, value_name = "FACTORS", value_delimiter = ',', value_parser = positive)]
     pub buckets: Option<Vec<usize>>,
-    /// The longest dialogue or text in tokens [tiny 512, chat 2048, book 1048576; at least --length]
+    /// The longest dialogue or text in tokens (tiny 512, chat 2048, book 1048576; at least --length)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub max_positions: Option<usize>,
     /// Start from the parameters of another run, whose shapes must be the same
@@ -99,31 +99,31 @@ pub struct ModelArguments {
 #[derive(Args, Debug, Default, Clone)]
 #[command(next_help_heading = "Step (defaults are the preset's)")]
 pub struct StepArguments {
-    /// Tokens of a row [tiny 128, chat 512, book 65536]
+    /// Tokens of a row (tiny 128, chat 512, book 65536)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub length: Option<usize>,
-    /// Rows that are computed together [tiny 8, chat 8, book 1]
+    /// Rows that are computed together (tiny 8, chat 8, book 1)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub batch: Option<usize>,
-    /// Batches whose gradients are summed for one step [1]
+    /// Batches whose gradients are summed for one step (1)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub accumulate: Option<usize>,
-    /// How many steps to train [tiny 500]
+    /// How many steps to train (tiny 500)
     #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "minutes")]
     pub steps: Option<usize>,
-    /// About how long to train; after 20 steps the number of steps that fits is fixed [chat 10 on sample, else 60; book 60]
+    /// About how long to train; after 20 steps the number of steps that fits is fixed (chat 10 on sample, else 60; book 60)
     #[arg(long, value_name = "M", value_parser = minutes)]
     pub minutes: Option<f64>,
-    /// The highest learning rate: it rises at first, then falls along a cosine [tiny 0.003, chat 0.002, book 0.001]
+    /// The highest learning rate: it rises at first, then falls along a cosine (tiny 0.003, chat 0.002, book 0.001)
     #[arg(long, value_name = "RATE", value_parser = positive_number)]
     pub learning_rate: Option<f32>,
-    /// The share of embeddings and branch outputs that is dropped in training [0]
+    /// The share of embeddings and branch outputs that is dropped in training (0)
     #[arg(long, value_name = "SHARE", value_parser = rate)]
     pub dropout: Option<f32>,
-    /// Where all random numbers come from [0]
+    /// Where all random numbers come from (0)
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// How numbers are stored [f32]
+    /// How numbers are stored (f32)
     #[arg(long, value_name = "TYPE")]
     pub precision: Option<PrecisionName>,
 }

@@ -37,6 +37,7 @@ impl Moments {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "twenty kills by hand should say what they showed")]
 fn killed_and_resumed_is_the_same_as_left_alone() {
     let kills = std::env::var(VARIABLE).ok().and_then(|number| number.parse().ok()).unwrap_or(KILLS);
     let seed = u64::from(std::process::id()) << 1 | 1;

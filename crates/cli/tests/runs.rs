@@ -1,51 +1,11 @@
-//! A small run and everything that can be done with it: train, resume, refuse, evaluate, generate, chat, info.
+//! Training a small run: events, the same bits, resuming, refusing, stopping. What is done with a run is in `talking.rs`.
 
 mod harness;
 
-use harness::{Said, call, call_with, positive, program, write_dialogues};
+use harness::{SMALL, Said, call, call_with, folder, positive, program, shared, train};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
-use std::sync::OnceLock;
-use tempfile::TempDir;
-
-/// Options of a run that takes a second.
-const SMALL: [&str; 13] = [
-    "train",
-    "--preset",
-    "tiny",
-    "--data",
-    "dialogues.jsonl",
-    "--vocabulary",
-    "300",
-    "--length",
-    "64",
-    "--batch",
-    "2",
-    "--save-every",
-    "5",
-];
-
-fn folder() -> TempDir {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    write_dialogues(&folder.path().join("dialogues.jsonl"));
-    folder
-}
-
-fn train(folder: &Path, more: &[&str]) -> Said {
-    call(folder, &[&SMALL, more].concat())
-}
-
-/// A run of 20 steps that tests share; they only read it.
-fn shared() -> &'static TempDir {
-    static RUN: OnceLock<TempDir> = OnceLock::new();
-    RUN.get_or_init(|| {
-        let folder = folder();
-        train(folder.path(), &["--steps", "20", "--run", "run", "--json"]).ended(0);
-        folder
-    })
-}
 
 fn parameters(said: &Said) -> String {
     said.object()["parameters_sha256"].as_str().expect("`done` names the parameters").to_owned()
@@ -223,7 +183,7 @@ fn an_interrupted_run_goes_on() {
     assert!(output.status.success(), "{:?}: {said}", output.status);
     assert!(said.contains("train --resume --run run"), "{said}");
     let resumed = parameters(&train(folder.path(), &["--steps", "30", "--run", "run", "--json", "--resume"]).ended(0));
-    assert_eq!(resumed, whole);
+    assert_eq!(resumed, whole, "stopped and resumed, the parameters are others");
 }
 
 /// `train | head -1`: whoever closes the pipe wants it to stop; what was trained is saved.
@@ -238,107 +198,6 @@ fn a_reader_that_leaves_stops_the_run() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && !said.contains("panicked"), "{:?}: {said}", output.status);
     assert!(folder.path().join("run/checkpoints").is_dir(), "{said}");
-}
-
-#[test]
-fn a_run_is_evaluated() {
-    let folder = shared().path();
-    let evaluate = |more: &[&str]| call(folder, &[&["evaluate", "--run", "run", "--json"], more].concat());
-    let own = evaluate(&[]).ended(0).object();
-    for field in ["tokens", "bytes", "loss", "perplexity", "bits_per_byte"] {
-        positive(&own, field);
-    }
-    let (nats, bytes) = (positive(&own, "loss") * positive(&own, "tokens"), positive(&own, "bytes"));
-    let bits = nats / std::f64::consts::LN_2 / bytes;
-    assert!((bits - positive(&own, "bits_per_byte")).abs() < 1e-9 * bits, "{own}");
-    assert_eq!(evaluate(&["--data", "dialogues.jsonl", "--split", "test"]).ended(0).object(), own, "the defaults");
-    assert_ne!(evaluate(&["--split", "dev"]).ended(0).object(), own);
-    evaluate(&["--split", "west"]).ended(2);
-    fs::write(folder.join("text.txt"), "some text").expect("writable");
-    evaluate(&["--data", "text.txt"]).refused(&["text.txt", "bytes"]);
-}
-
-#[test]
-fn a_prompt_is_continued() {
-    let folder = shared().path();
-    let generate = |more: &[&str]| {
-        let fixed = ["generate", "--run", "run", "--prompt", "i need a", "--max-tokens", "12", "--json"];
-        call(folder, &[&fixed, more].concat()).ended(0).object()
-    };
-    let first = generate(&["--seed", "1"]);
-    assert!(first["text"].is_string() && positive(&first, "tokens") <= 12.0);
-    positive(&first, "tokens_per_second");
-    positive(&first, "prefill_seconds");
-    assert_eq!(generate(&["--seed", "1"])["text"], first["text"], "a seed gives one text");
-    assert_eq!(generate(&["--seed", "1", "--threads", "2"])["text"], first["text"]);
-    assert_eq!(generate(&["--temperature", "0"])["text"], generate(&["--top-k", "1", "--seed", "5"])["text"]);
-    let said = call(folder, &["generate", "--run", "run", "--prompt", "i need a", "--max-tokens", "3"]).ended(0);
-    assert!(said.stdout.starts_with("i need a"), "{}", said.stdout);
-    let long = "word ".repeat(2000);
-    call(folder, &["generate", "--run", "run", "--prompt", &long]).refused(&["positions"]);
-}
-
-#[test]
-fn a_line_in_is_a_reply_line_out() {
-    let folder = shared().path();
-    let chat = |input: &str| call_with(folder, &["chat", "--run", "run", "--max-tokens", "8"], input);
-    let said = chat("i need a cheap hotel\nyes please\n").ended(0);
-    assert_eq!(said.stdout.lines().count(), 2, "{}", said.stdout);
-    let same = chat(
-        "i need a cheap hotel\r\n/undo\ni need a cheap hotel\n/new\n\nyes please\n/save talk.txt\n/what\n/quit\nmore\n",
-    )
-    .ended(0);
-    let lines: Vec<&str> = same.stdout.lines().collect();
-    assert_eq!(lines[0], said.stdout.lines().next().expect("a line"), "a conversation begins the same");
-    assert_eq!((lines.len(), lines[4]), (8, ""), "a line for each line before /quit: {lines:?}");
-    let saved = fs::read_to_string(folder.join("talk.txt")).expect("it was saved");
-    assert!(saved.starts_with("user: yes please\nsystem: "), "{saved}");
-    assert!(lines[7].contains("/what") && lines[7].contains("/help"));
-    // No text, no line end, text that is none.
-    assert_eq!(chat("").ended(0).stdout, "");
-    assert_eq!(chat("hello").ended(0).stdout.lines().count(), 1);
-    let mut child = program(folder).args(["chat", "--run", "run", "--max-tokens", "4"]).spawn().expect("it runs");
-    std::io::Write::write_all(&mut child.stdin.take().expect("piped"), b"caf\xe9 \xff\n").expect("it reads");
-    assert!(child.wait_with_output().expect("ours").status.success());
-    // A line that can't be answered has an empty reply, and the exit code says it.
-    let long = "word ".repeat(2000);
-    let failed = chat(&format!("hello\n{long}\nhello\n")).ended(1);
-    assert_eq!(failed.stdout.lines().count(), 3);
-    assert!(failed.stderr.contains("positions"), "{}", failed.stderr);
-}
-
-/// A reply is there before the next line is asked for.
-#[test]
-fn replies_are_not_held_back() {
-    use std::io::{BufRead, BufReader, Write};
-    let folder = shared().path();
-    let mut child = program(folder)
-        .args(["chat", "--run", "run", "--max-tokens", "4"])
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it runs");
-    let mut stdin = child.stdin.take().expect("piped");
-    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    for _ in 0..2 {
-        stdin.write_all(b"i need a train\n").expect("it reads");
-        lines.next().expect("a reply while the input is still open").expect("text");
-    }
-    drop(stdin);
-    assert!(child.wait().expect("ours").success());
-}
-
-#[test]
-fn a_run_tells_what_it_is() {
-    let folder = shared().path();
-    let info = call(folder, &["info", "--run", "run", "--json"]).ended(0).object();
-    assert_eq!((&info["step"], &info["steps"], &info["finished"]), (&json!(20), &json!(20), &json!(true)));
-    assert_eq!(info["config"]["model"]["layers"], 2);
-    assert_eq!(info["last_step"]["step"], 20);
-    positive(&info["last_evaluation"], "bits_per_byte");
-    let text = call(folder, &["info", "--run", "run"]).ended(0).stdout;
-    for part in ["dialogues.jsonl", "2 layers", "20 of 20 steps", "checkpoint"] {
-        assert!(text.contains(part), "no {part:?} in\n{text}");
-    }
 }
 
 #[test]

@@ -140,6 +140,31 @@ fn judge(backend: &dyn Backend, case: &Case) -> Result<(Passed, usize), String> 
     Ok((passed, ties))
 }
 
+/// Runs every case on two backends, which promise the same bits; gives the number of values.
+///
+/// # Errors
+/// The first case whose bits differ.
+pub fn same_bits(backend: &dyn Backend, other: &dyn Backend) -> Result<usize, Failure> {
+    let mut values = 0;
+    for case in crate::cases::all() {
+        let fixture = case.fixture(case.rows);
+        let both = execute(backend, &fixture, Way::CHECKED)
+            .and_then(|got| execute(other, &fixture, Way::CHECKED).map(|expected| (got, expected)));
+        let compared = both.and_then(|(got, expected)| {
+            values += got.values().map(|tensor| tensor.elements()).sum::<usize>();
+            all_same(&got, &expected)
+        });
+        compared.map_err(|text| Failure {
+            what: format!("{}/{}", case.op, case.name),
+            backend: backend.name(),
+            adapter: format!("{} against {}", backend.adapter(), other.adapter()),
+            seed: case.seed,
+            text,
+        })?;
+    }
+    Ok(values)
+}
+
 pub(crate) fn unit(dtype: DType) -> f64 {
     match dtype {
         DType::Fixed { fraction_bits } => 0.5f64.powi(i32::from(fraction_bits)),

@@ -6,6 +6,16 @@ use reformer_tensor::{DType, HostTensor};
 /// u: half the spacing of f32 just above 1. Rounding a result to f32 changes it by at most u times its size.
 pub const UNIT_ROUNDOFF: f64 = 1.0 / (1u64 << 24) as f64;
 
+/// λ: a chain of n roundings of random sign stays within λ·√n of them, but for one chance in 10⁷ (2·exp(−λ²/2); Higham and Mary 2019,
+/// "A new approach to probabilistic rounding error analysis", theorem 2.4). A run of the suite compares some 10⁶ values.
+const LIKELY: f64 = 6.0;
+
+/// How many of n roundings count: all of a short chain, λ·√n of a long one.
+pub fn likely(roundings: usize) -> f64 {
+    let count = roundings as f64;
+    count.min(LIKELY * count.sqrt())
+}
+
 /// What a value's roundings are measured by.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Scale {
@@ -20,7 +30,7 @@ pub enum Scale {
 /// An allowance with its reason: `roundings · 2⁻²⁴ · scale + exact`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Tolerance {
-    /// Roundings on the way to one value, counted along the longest chain of sums.
+    /// Roundings that count on the way to one value: [`likely`] of those along its longest chain of sums.
     pub roundings: f64,
     /// What one rounding is relative to.
     pub scale: Scale,
@@ -31,9 +41,9 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
-    /// `roundings` half units in the last place of the row's largest value.
+    /// A chain of `roundings`, each at most half a unit in the last place of the row's largest value.
     pub fn row(roundings: usize, reason: impl Into<String>) -> Self {
-        Self { roundings: roundings as f64, scale: Scale::Row, exact: 0.0, reason: reason.into() }
+        Self { roundings: likely(roundings), scale: Scale::Row, exact: 0.0, reason: reason.into() }
     }
 
     /// The same, of the tensor's largest value.
@@ -44,6 +54,13 @@ impl Tolerance {
     /// The same, of `magnitude`.
     pub fn absolute(roundings: usize, magnitude: f64, reason: impl Into<String>) -> Self {
         Self { scale: Scale::Absolute(magnitude), ..Self::row(roundings, reason) }
+    }
+
+    /// Through weights exp(logit − z): errors of logits up to `bound`, made by chains of `roundings` each, are relative errors of
+    /// weights, once from the logit and once from z.
+    pub fn with_exponents(mut self, roundings: usize, bound: f64) -> Self {
+        self.roundings += 2.0 * bound * likely(roundings);
+        self
     }
 
     /// A stream that took `shares` shares. Two shares that differ by the arithmetic's error may round to neighbouring integers:

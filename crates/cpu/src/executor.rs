@@ -18,6 +18,9 @@ const GUARD: u32 = 0x6a75_6172;
 /// Guard words behind a slot: one cache line.
 const GUARD_WORDS: usize = 16;
 
+/// More threads than this are not started: no machine has as many cores, and a typing error must not exhaust the system.
+const MOST_THREADS: usize = 1024;
+
 /// The CPU backend.
 pub struct Cpu {
     environment: Environment,
@@ -33,7 +36,7 @@ impl Cpu {
     /// A backend with everything said.
     pub fn with(environment: Environment) -> Self {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = if environment.threads == 0 { cores() } else { environment.threads };
+        let threads = if environment.threads == 0 { cores() } else { environment.threads.min(MOST_THREADS) };
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|index| format!("reformer-cpu-{index}"))
@@ -68,10 +71,32 @@ impl Backend for Cpu {
     }
 
     fn prepare(&self, plan: Plan, checks: Checks) -> Result<Box<dyn Prepared>, BackendError> {
+        check_places(&plan)?;
         let guard = if checks == Checks::Poison { GUARD_WORDS } else { 0 };
         let slots = plan.slots.iter().map(|slot| Buffer::zeroed((slot.bytes / 4) as usize + guard)).collect();
         Ok(Box::new(CpuPrepared { plan, slots, checks, environment: self.environment, pool: self.pool.clone() }))
     }
+}
+
+/// A kernel borrows what it changes alone: an instruction may not read a buffer that it changes, nor change one twice. Plans keep
+/// slots apart; a state that is read and updated by one instruction is the caller's mistake.
+fn check_places(plan: &Plan) -> Result<(), BackendError> {
+    for &at in &plan.schedule {
+        let instruction = &plan.program.instructions[at];
+        let changed: Vec<ValueId> =
+            instruction.updates.iter().map(|&(_, new)| new).chain(instruction.writes.iter().copied()).collect();
+        for (index, &id) in changed.iter().enumerate() {
+            let others = instruction.reads.iter().chain(&changed[..index]);
+            if others.into_iter().any(|&other| plan.location(other) == plan.location(id)) {
+                let (op, scope) = (instruction.op.name(), &plan.program.scopes[instruction.scope]);
+                let name = &plan.program.info(id).name;
+                return Err(BackendError::Device(format!(
+                    "{op} in {scope} changes `{name}`, which is another of its operands, too: give it a tensor of its own"
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 struct CpuPrepared {

@@ -4,7 +4,8 @@ use gemm::{Parallelism, gemm};
 use rayon::prelude::*;
 use reformer_tensor::op::PRODUCT_BLOCK;
 
-/// What gemm keeps a thread for packed pieces of its operands, at most: its second-level cache's size, and the rows' side again.
+/// What gemm takes on a thread for packed pieces of its operands: a second-level cache's size for the one, and for the other
+/// [`PRODUCT_BLOCK`] terms of at most 1,024 columns (it packs only what is not a multiple of a vector).
 pub(crate) const PACKING_BYTES: u64 = 4 << 20;
 
 /// A matrix within a slice: element (row, column) is at `row·row_stride + column·column_stride`.
@@ -52,6 +53,9 @@ pub(crate) fn product(
     if m == 0 || n == 0 {
         return;
     }
+    if n == 1 {
+        return column((m, k), a, b, out, out_stride, accumulate);
+    }
     if m == 1 && (accumulate || k > PRODUCT_BLOCK) {
         // gemm has a path of its own for one row, which starts its sum from what is there instead of adding to it: other
         // bits. Two rows, both the same one, take the common path.
@@ -94,6 +98,19 @@ pub(crate) fn product(
     }
 }
 
+/// A result of one column: gemm would sum along k in vectors, but only for up to 256 rows.
+fn column((m, k): (usize, usize), a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], out_stride: usize, accumulate: bool) {
+    for row in 0..m {
+        let mut total = if accumulate { out[row * out_stride] } else { 0.0 };
+        for start in (0..k).step_by(PRODUCT_BLOCK) {
+            let terms = start..k.min(start + PRODUCT_BLOCK);
+            let at = |term: usize| a.data[row * a.row_stride + term * a.column_stride] * b.data[term * b.row_stride];
+            total += terms.map(at).sum::<f32>();
+        }
+        out[row * out_stride] = total;
+    }
+}
+
 /// Edge of the square blocks that are transposed together: both sides stay in the first-level cache.
 const BLOCK: usize = 32;
 
@@ -116,40 +133,72 @@ mod tests {
     use super::*;
     use reformer_tensor::Key;
 
-    /// What decoding, packing and prefixes rest on: the same row, among others or alone, has the same bits.
-    #[test]
-    fn a_rows_bits_do_not_depend_on_the_other_rows() {
-        let mut worst = Vec::new();
-        for (k, n, stride) in [
-            (8, 8, 8),
-            (40, 24, 96),
-            (24, 40, 40),
-            (64, 256, 256),
-            (256, 64, 256),
-            (256, 1024, 1024),
-            (1024, 256, 256),
-            (512, 4096, 4096),
-            (2048, 64, 64),
-            (72, 61, 61),
-            (80, 13, 13),
-            (12, 6, 12),
-        ] {
-            let most = 130;
-            let a = Key::from_seed(1).normal(most * k);
-            let b = Key::from_seed(2).normal(k * stride);
-            let mut whole = vec![f32::NAN; most * n];
-            product((most, k, n), Matrix::rows(&a, k), Matrix::rows(&b, stride), &mut whole, n, false);
-            for m in [1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 31, 61, 64, 128] {
-                for first in [0, 1, most - m] {
-                    let mut out = vec![f32::NAN; m * n];
-                    let rows = &a[first * k..];
-                    product((m, k, n), Matrix::rows(rows, k), Matrix::rows(&b, stride), &mut out, n, false);
-                    if out[..] != whole[first * n..(first + m) * n] {
-                        worst.push((m, k, n, first));
-                    }
+    /// Normal numbers, the same few again and again: making them would take longer than multiplying them.
+    fn numbers(seed: u64, count: usize) -> Vec<f32> {
+        let few = Key::from_seed(seed).normal(4099);
+        few.iter().cycle().take(count).copied().collect()
+    }
+
+    /// Rows in the reference.
+    const MOST: usize = 512;
+
+    /// Whether some rows alone have the bits that they have among [`MOST`].
+    fn same_bits((k, n, stride): (usize, usize, usize), accumulate: bool, failures: &mut Vec<String>) {
+        let (a, b, before) = (numbers(1, MOST * k), numbers(2, k * stride), numbers(3, MOST * stride));
+        let mut whole = before.clone();
+        product((MOST, k, n), Matrix::rows(&a, k), Matrix::rows(&b, stride), &mut whole, stride, accumulate);
+        for m in [1, 2, 3, 16, 17, 61] {
+            for first in [0, 7, MOST - m] {
+                let mut out = before[first * stride..(first + m) * stride].to_vec();
+                let rows = Matrix::rows(&a[first * k..], k);
+                product((m, k, n), rows, Matrix::rows(&b, stride), &mut out, stride, accumulate);
+                let expected = &whole[first * stride..(first + m) * stride];
+                if out.iter().zip(expected).any(|(out, expected)| out.to_bits() != expected.to_bits()) {
+                    failures.push(format!("m {m} from row {first}, k {k}, n {n}, stride {stride}, adding {accumulate}"));
                 }
             }
         }
-        assert!(worst.is_empty(), "(m, k, n, first row) whose bits differ from those among 130 rows: {worst:?}");
+    }
+
+    /// What decoding, packing and prefixes rest on: the same row, among others or alone, has the same bits; and what lies between
+    /// a head range's columns is left alone.
+    #[test]
+    fn a_rows_bits_do_not_depend_on_the_other_rows() {
+        let mut failures = Vec::new();
+        for k in [1, 2, 3, 8, 24, 64, 72, 256, 512, 513, 520, 1024] {
+            for (n, stride) in
+                [(1, 1), (1, 4), (2, 2), (3, 9), (8, 8), (13, 13), (24, 96), (64, 64), (64, 256), (256, 256), (1000, 1024)]
+            {
+                for accumulate in [false, true] {
+                    same_bits((k, n, stride), accumulate, &mut failures);
+                }
+            }
+        }
+        for large in [(2048, 8, 8), (2048, 256, 512), (512, 4096, 4096), (64, 4096, 4096), (8, 4096, 4100)] {
+            same_bits(large, false, &mut failures);
+        }
+        assert!(failures.is_empty(), "bits differ from those among {MOST} rows:\n{}", failures.join("\n"));
+    }
+
+    /// Against sums in f64, with every kind of stride.
+    #[test]
+    fn products_are_right() {
+        for (m, k, n) in [(1, 5, 7), (3, 700, 1), (5, 513, 33), (40, 17, 64), (1, 1025, 40)] {
+            let (a, b) = (Key::from_seed(4).normal(m * k), Key::from_seed(5).normal(k * n));
+            let before = Key::from_seed(6).normal(m * n);
+            let mut turned = vec![0.0; m * k];
+            transpose(&a, k, (m, k), &mut turned);
+            for (name, a_view) in [("rows", Matrix::rows(&a, k)), ("columns", Matrix::rows(&turned, m).transposed())] {
+                let mut out = before.clone();
+                product((m, k, n), a_view, Matrix::rows(&b, n), &mut out, n, true);
+                for (at, &out) in out.iter().enumerate() {
+                    let terms = (0..k).map(|term| f64::from(a[at / n * k + term]) * f64::from(b[term * n + at % n]));
+                    let expected = f64::from(before[at]) + terms.sum::<f64>();
+                    // Six roundings' root-sum of terms of size one.
+                    let allowed = 6.0 * (k as f64) * 2f64.powi(-24);
+                    assert!((f64::from(out) - expected).abs() < allowed, "{name} {m} {k} {n} at {at}: {out} {expected}");
+                }
+            }
+        }
     }
 }

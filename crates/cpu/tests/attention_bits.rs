@@ -283,15 +283,37 @@ fn what_follows_a_prefix_does_not_change_it() {
 #[test]
 fn decoding_from_a_cache_is_the_forward_pass_in_any_split() {
     // Past the window many times over, and across the ends of segments.
-    let tokens = Tokens::new(&[130, 1, 60]);
+    let tokens = Tokens::new(&[200, 1, 60]);
     for kind in KINDS {
         let whole = context(kind, &tokens);
         for environment in [best(), Environment { threads: 1, ..best() }] {
-            for runs in [vec![1], vec![191], vec![7, 1, 20], vec![WINDOW + 1], vec![129, 2, 60]] {
+            for runs in [vec![1], vec![261], vec![7, 1, 20], vec![WINDOW + 1], vec![199, 2, 60]] {
                 let got = Decoder::new(kind, 1, environment).split(&tokens, &runs);
                 assert_same(&got, &whole, &format!("{kind:?}, runs of {runs:?}, {} threads", environment.threads));
             }
         }
+    }
+}
+
+/// Entries of tokens that no list holds any more are used again: memory doesn't grow with the context.
+#[test]
+fn a_cache_gives_back_what_no_list_holds() {
+    let mut decoder = Decoder::new(Kind::Lsh, 1, best());
+    decoder.split(&Tokens::new(&[3, 250]), &[50]);
+    let op = AttentionCached { pattern: Kind::Lsh.cache_pattern(), heads: HEADS, max_positions: MAX_POSITIONS };
+    let layout = op.layout();
+    assert!(layout.capacity < 250, "entries must be used twice");
+    let index = decoder.store.read("cache.index").expect("the cache is a state");
+    for words in index.as_u32().expect("integers").chunks(layout.words) {
+        let mut expected = vec![0; layout.capacity];
+        for (list, &count) in words[layout.counts..layout.references].iter().enumerate() {
+            let held = &words[list * WINDOW..][..WINDOW.min(count as usize)];
+            held.iter().for_each(|&entry| expected[entry as usize] += 1);
+        }
+        assert_eq!(words[layout.references..layout.free], expected, "lists that hold each entry");
+        let free = expected.iter().filter(|&&lists| lists == 0).count();
+        assert_eq!(words[layout.free_count] as usize, free, "free entries");
+        assert!(free > layout.capacity / 4, "lists share entries, so many are free");
     }
 }
 

@@ -12,3 +12,19 @@ reformer_conformance::suite!(naive, with(Level::detect(), Kernels::Naive));
 reformer_conformance::suite!(portable, with(Level::Portable, Kernels::Fast));
 reformer_conformance::suite!(avx2 if Level::available().contains(&Level::Avx2), with(Level::Avx2, Kernels::Fast));
 reformer_conformance::suite!(avx512 if Level::available().contains(&Level::Avx512), with(Level::Avx512, Kernels::Fast));
+
+/// Threads and fused SIMD levels change no bit of any case.
+#[test]
+fn threads_and_levels_change_no_bit() {
+    let with = |threads, level| Cpu::with(Environment { threads, level, kernels: Kernels::Fast });
+    let best = with(1, Level::detect());
+    let mut others = vec![with(2, Level::detect()), with(3, Level::detect())];
+    if Level::detect() > Level::Portable {
+        others.push(with(1, Level::Avx2));
+    }
+    for other in &others {
+        if let Err(failure) = reformer_conformance::same_bits(&best, other) {
+            panic!("\n{failure}\n");
+        }
+    }
+}

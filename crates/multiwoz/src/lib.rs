@@ -3,7 +3,7 @@
 //! A [`Source`] is data whose layout was recognised: a folder in the layout of MultiWOZ 2.2, a `.jsonl` file of own
 //! dialogues, or the embedded [`sample`]. It gives [`Dialogue`]s by [`Split`], all at once or a file at a time. Whatever is
 //! wrong with a file is a [`DataError`] that names the file, the dialogue, the turn, the field and its value; nothing is
-//! left out silently. [`check`] finds all flaws, [`stats`] counts, [`write`] writes.
+//! left out silently. [`check`] finds all flaws, [`stats`] counts, [`write()`] writes.
 //!
 //! ```
 //! use reformer_multiwoz::{Source, Split};

@@ -45,8 +45,13 @@ fn full(config: &ModelConfig, tokens: &[u32]) -> Vec<Vec<f32>> {
     outputs["logits"].as_f32().unwrap().chunks(config.vocabulary).map(<[f32]>::to_vec).collect()
 }
 
-fn bits(logits: &[f32]) -> Vec<u32> {
-    logits.iter().map(|value| value.to_bits()).collect()
+/// The same numbers, bit for bit; a message names the first that differs.
+#[track_caller]
+fn same_bits(got: &[f32], expected: &[f32], when: &str) {
+    assert_eq!(got.len(), expected.len(), "{when}");
+    if let Some(at) = (0..got.len()).find(|&at| got[at].to_bits() != expected[at].to_bits()) {
+        panic!("{when}: logit {at} is {}, expected {}", got[at], expected[at]);
+    }
 }
 
 /// Parts of random sizes that together are `count`.
@@ -80,9 +85,10 @@ fn appending_in_any_split_gives_the_bits_of_a_full_forward_pass() {
             generator.reset(0).unwrap();
             let mut end = 0;
             for part in split(tokens.len(), largest, case as u64) {
-                let got = bits(generator.append(0, &tokens[end..end + part]).unwrap());
+                let got = generator.append(0, &tokens[end..end + part]).unwrap();
                 end += part;
-                assert_eq!(got, bits(&expected[end - 1]), "{pattern:?}, parts up to {largest}, after token {end}");
+                let when = format!("{pattern:?}, parts up to {largest}, after token {end}");
+                same_bits(got, &expected[end - 1], &when);
             }
         }
     }
@@ -95,8 +101,8 @@ fn rows_start_grow_and_end_on_their_own() {
     let expected: Vec<Vec<Vec<f32>>> = texts.iter().map(|text| full(&config, text)).collect();
     let mut generator = generator(&config, 3);
     let check = |generator: &Generator, row: usize, end: usize, when: &str| {
-        let got = bits(generator.logits(row).unwrap());
-        assert_eq!(got, bits(&expected[row][end - 1]), "row {row} after {end} tokens, {when}");
+        let when = format!("row {row} after {end} tokens, {when}");
+        same_bits(generator.logits(row).unwrap(), &expected[row][end - 1], &when);
     };
     generator.append_many(&[(2, &texts[2][..30]), (0, &texts[0][..1])]).unwrap();
     check(&generator, 2, 30, "started with row 0");
@@ -124,17 +130,19 @@ fn rewinding_restores_every_bit() {
     let early = generator.mark(0).unwrap();
     generator.append(0, &text[10..25]).unwrap();
     let late = generator.mark(0).unwrap();
-    let neighbour = bits(generator.logits(1).unwrap());
+    let neighbour = generator.logits(1).unwrap().to_vec();
     // Elsewhere, far enough to evict what the mark needs.
     generator.append(0, &tokens(50, 8)).unwrap();
     generator.rewind(&late).unwrap();
-    assert_eq!(bits(generator.logits(0).unwrap()), bits(&expected[24]), "logits at the mark");
-    assert_eq!(bits(generator.append(0, &text[25..60]).unwrap()), bits(&expected[59]), "what follows the mark");
+    same_bits(generator.logits(0).unwrap(), &expected[24], "logits at the mark");
+    same_bits(generator.append(0, &text[25..60]).unwrap(), &expected[59], "what follows the mark");
     generator.rewind(&early).unwrap();
     generator.reset(0).unwrap();
+    // Another conversation, shorter than the mark.
+    generator.append(0, &tokens(7, 10)).unwrap();
     generator.rewind(&late).unwrap();
-    assert_eq!(bits(generator.append(0, &text[25..26]).unwrap()), bits(&expected[25]), "a mark outlives a reset");
-    assert_eq!(bits(generator.logits(1).unwrap()), neighbour, "the other row");
+    same_bits(generator.append(0, &text[25..26]).unwrap(), &expected[25], "a mark outlives a reset");
+    same_bits(generator.logits(1).unwrap(), &neighbour, "the other row");
 }
 
 #[test]
@@ -143,7 +151,7 @@ fn what_can_not_be_appended_is_refused_and_changes_nothing() {
     let mut generator = generator(&config, 2);
     let text = tokens(96, 9);
     generator.append(0, &text[..90]).unwrap();
-    let before = bits(generator.logits(0).unwrap());
+    let before = generator.logits(0).unwrap().to_vec();
     let refusals: [(&[(usize, &[u32])], &str); 4] = [
         (&[(1, &[1]), (0, &text[..7])], "97 tokens are too many: the model has 96 positions"),
         (&[(0, &[1]), (1, &[260])], "token 260 does not exist"),
@@ -155,7 +163,7 @@ fn what_can_not_be_appended_is_refused_and_changes_nothing() {
         assert!(error.contains(expected), "{error}");
     }
     assert_eq!(generator.tokens(0).unwrap().len(), 90);
-    assert_eq!(bits(generator.logits(0).unwrap()), before);
+    same_bits(generator.logits(0).unwrap(), &before, "after refusals");
     assert!(generator.tokens(1).unwrap().is_empty() && generator.logits(1).unwrap().is_empty());
     generator.append(0, &text[90..]).unwrap();
     assert!(matches!(generator.append(0, &[1]), Err(SessionError::TooLong { tokens: 97, .. })));

@@ -16,6 +16,8 @@ pub const MEASURED_STEPS: u64 = 20;
 pub(crate) const LEAST_WARMUP_WITH_MINUTES: u64 = 2 * MEASURED_STEPS;
 /// Tokens between evaluations, and between checkpoints, unless said otherwise: half a minute of the chat preset on two cores.
 const TOKENS_BETWEEN: u64 = 1 << 19;
+/// The longest warm-up unless said otherwise: AdamW's second moment has seen enough by then.
+const MOST_WARMUP: u64 = 100;
 /// The most steps between evaluations unless said otherwise.
 const MOST_STEPS_BETWEEN: u64 = 100;
 /// Steps are numbered with 32 bits where random keys derive from them.
@@ -96,15 +98,16 @@ pub enum Duration {
 }
 
 impl TrainingConfig {
-    /// A config with everything but sizes, duration, rate and seed as usual: one batch a step, the rate rising over 100 steps (a tenth of
-    /// a short run, 40 of a run of minutes) and falling along a cosine, clipping at 1, evaluation and a checkpoint every 100 steps or half a million tokens.
+    /// A config with the usual values: one batch a step; the rate rises over 100 steps (over a tenth of a run that is shorter than 1000, over 40
+    /// where steps are so large that minutes hold few), then falls along a cosine; clipping at 1; evaluation and a checkpoint every 100
+    /// steps or half a million tokens.
     pub fn new(length: usize, batch: usize, duration: Duration, learning_rate: f32, seed: u64) -> Self {
-        let (steps, minutes, warmup) = match duration {
-            Duration::Steps(steps) => (Some(steps), None, (steps / 10).clamp(1, 100)),
-            Duration::Minutes(minutes) => (None, Some(minutes), LEAST_WARMUP_WITH_MINUTES),
-        };
         let tokens = (length as u64).saturating_mul(batch as u64).max(1);
         let between = (TOKENS_BETWEEN / tokens).clamp(1, MOST_STEPS_BETWEEN);
+        let (steps, minutes, warmup) = match duration {
+            Duration::Steps(steps) => (Some(steps), None, (steps / 10).clamp(1, MOST_WARMUP)),
+            Duration::Minutes(minutes) => (None, Some(minutes), between.clamp(LEAST_WARMUP_WITH_MINUTES, MOST_WARMUP)),
+        };
         Self {
             length,
             batch,

@@ -13,7 +13,7 @@
 //! let run = RunFolder::create("runs/mine".as_ref())?;
 //! let lock = run.lock()?;
 //! let resume = false;
-//! let start = Start::find(&run, resume)?; // refuses a plain start in a trained run
+//! let start = Start::find(&run, &lock, resume)?; // refuses a plain start in a trained run
 //! let tokenizer = Tokenizer::bytes();
 //! run.write_tokenizer(&tokenizer)?; // before the trainer writes the config
 //! let training = TrainingConfig::new(128, 8, Duration::Steps(300), 3e-3, 0);

@@ -9,6 +9,8 @@ use std::path::Path;
 const SIZE: (u32, u32) = (960, 540);
 /// The training line has at most so many points; each is the mean of equally many steps.
 const MOST_POINTS: usize = 200;
+/// A line of at most so many points has dots.
+const MOST_DOTS: usize = 40;
 /// Part of the height that is left free above and below the lines.
 const MARGIN: f64 = 0.05;
 // Okabe and Ito's blue and vermilion: told apart by all eyes.
@@ -60,8 +62,10 @@ fn svg(history: &History) -> Result<Option<String>, String> {
             .map_err(failed)?;
         let mut legend = |points: Vec<(f64, f64)>, colour: RGBColor, label: String| {
             let style = colour.stroke_width(2);
-            // A single point is no line: it is drawn as one that is as long as it is thick.
-            let line = chart.draw_series(LineSeries::new(points, style)).map_err(failed)?;
+            // Dots show where few numbers are, and where one is, which is no line.
+            let dots = if points.len() <= MOST_DOTS { 3 } else { 0 };
+            let line = LineSeries::new(points, style.filled()).point_size(dots);
+            let line = chart.draw_series(line).map_err(failed)?;
             line.label(label).legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style));
             Ok::<(), String>(())
         };
@@ -123,5 +127,7 @@ mod tests {
         }
         assert!(svg.matches("<polyline").count() >= 2, "{svg}");
         draw(&path, &History { training: vec![(1, 2.0)], validation: vec![] }).unwrap();
+        let svg = std::fs::read_to_string(&path).unwrap();
+        assert!(svg.contains("<circle"), "a single loss is a dot: {svg}");
     }
 }

@@ -5,6 +5,8 @@ use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use tempfile::TempDir;
 
 /// What a call of the program did.
 pub struct Said {
@@ -133,4 +135,41 @@ pub fn wait_for_step(child: &mut std::process::Child, step: u64) {
         line.clear();
     }
     panic!("the run ended before step {step}");
+}
+
+/// Options of a run that takes a second.
+pub const SMALL: [&str; 13] = [
+    "train",
+    "--preset",
+    "tiny",
+    "--data",
+    "dialogues.jsonl",
+    "--vocabulary",
+    "300",
+    "--length",
+    "64",
+    "--batch",
+    "2",
+    "--save-every",
+    "5",
+];
+
+pub fn folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write_dialogues(&folder.path().join("dialogues.jsonl"));
+    folder
+}
+
+pub fn train(folder: &Path, more: &[&str]) -> Said {
+    call(folder, &[&SMALL, more].concat())
+}
+
+/// A run of 20 steps that tests share; they only read it.
+pub fn shared() -> &'static TempDir {
+    static RUN: OnceLock<TempDir> = OnceLock::new();
+    RUN.get_or_init(|| {
+        let folder = folder();
+        train(folder.path(), &["--steps", "20", "--run", "run", "--json"]).ended(0);
+        folder
+    })
 }

@@ -99,15 +99,14 @@ pub(super) fn longest(fixture: &Fixture, name: &str, width: usize) -> f64 {
 /// Of a context whose logits are within ±`bound`.
 pub(super) fn context_tolerance(sizes: Sizes, bound: f64) -> Tolerance {
     let keys = sizes.keys();
-    // Roundings of logits are errors of exponents: relative errors of weights.
-    let logits = (sizes.logit_roundings() as f64 * bound).ceil() as usize;
     Tolerance::tensor(
-        2 * logits + 2 * keys + 8,
+        2 * keys + 8,
         format!(
             "logits up to {bound:.1} of {} products each, twice (weight and sum), and two sums over {keys} keys (docs/numerics.md, attention)",
             sizes.heads.width
         ),
     )
+    .with_exponents(sizes.logit_roundings(), bound)
 }
 
 fn case(sizes: Sizes) -> Case {
@@ -224,4 +223,9 @@ pub(super) fn full_segments() -> Case {
 
 pub(super) fn full_many_rows() -> Case {
     case(Sizes { rows: 515, heads: HeadRange { first: 0, count: 2, width: 24 }, ..FULL })
+}
+
+/// Keys whose squared length is about D·ε: leaving it out shows.
+pub(super) fn lsh_small_keys() -> Case {
+    case(Sizes { sharpness: 1e-3, ..LSH })
 }

@@ -20,10 +20,10 @@ const ROUNDINGS: usize = 3;
 pub(super) fn table_shapes(position: PositionKind, width: usize) -> Vec<(&'static str, reformer_tensor::Shape)> {
     let mut shapes = vec![("table", shape![VOCABULARY, width])];
     match position {
-        PositionKind::Learned => shapes.push(("positions", shape![POSITIONS, width])),
+        PositionKind::Learned => shapes.push(("position table", shape![POSITIONS, width])),
         PositionKind::Axial { outer, inner, outer_width } => {
-            shapes.push(("positions.outer", shape![outer, outer_width]));
-            shapes.push(("positions.inner", shape![inner, width - outer_width]));
+            shapes.push(("outer table", shape![outer, outer_width]));
+            shapes.push(("inner table", shape![inner, width - outer_width]));
         }
     }
     shapes
@@ -88,7 +88,7 @@ pub(super) fn exact_ties() -> Case {
             fixture.state(name, tensor, DType::F32)
         };
         let parameters =
-            EmbedParameters { table: table("table", VOCABULARY), positions: vec![table("positions", POSITIONS)] };
+            EmbedParameters { table: table("table", VOCABULARY), positions: vec![table("position table", POSITIONS)] };
         let op = Embed { position: LEARNED, dropout: KEEP, stream: DType::STREAM };
         let out = fixture.program.embed(op, tokens, positions, key, &parameters);
         fixture.output("stream", out, Expectation::Exact);

@@ -15,14 +15,16 @@ fn case(sizes: Sizes) -> Case {
         let head = head(fixture, width, vocabulary, sharpness);
         let (targets, weights) = targets(fixture, vocabulary, holes);
         // A probability's relative error is its logit's error, twice (z has it, too), and the sum's.
-        let probability = (2.0 * sizes.logit_roundings() as f64 * sizes.bound()).ceil() as usize + vocabulary + 6;
+        let probability = vocabulary + 6;
         let d_normed = probability + vocabulary;
         let reason = format!(
             "logits about {:.1} of {} products after a norm, sums over {vocabulary} and {rows} rows (docs/numerics.md, head_loss)",
             sizes.bound(),
             2 * width
         );
-        let sum = |roundings: usize| Tolerance::row(roundings + rows, reason.clone());
+        let sum = |roundings: usize| {
+            Tolerance::row(roundings + rows, reason.clone()).with_exponents(sizes.logit_roundings(), sizes.bound())
+        };
         let wide = 2 * width;
         let gradients = HeadParameters {
             gamma: fixture.sum("dgamma", shape![wide], sum(d_normed + 2 * wide + 8)),
@@ -33,7 +35,8 @@ fn case(sizes: Sizes) -> Case {
         let (dy1, dy2, losses) = fixture.program.head_loss_gradient(y1, y2, &head, targets, weights, &gradients);
         fixture.output("losses", losses, sizes.loss_tolerance());
         for (name, dy) in [("dy1", dy1), ("dy2", dy2)] {
-            fixture.output(name, dy, Tolerance::row(d_normed + 4 * wide + 14, reason.clone()));
+            let tolerance = Tolerance::row(d_normed + 4 * wide + 14, reason.clone());
+            fixture.output(name, dy, tolerance.with_exponents(sizes.logit_roundings(), sizes.bound()));
         }
     })
 }

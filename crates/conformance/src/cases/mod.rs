@@ -34,22 +34,22 @@ macro_rules! catalogue {
         zeros: vector, matrix;
         embed: one_row, learned, axial, axial_dropout, plain_stream, exact_ties;
         embed_gradient: one_row, learned_repeated, axial_dropout, across_blocks;
-        project_heads: one_row, middle_heads, three_weights, across_tiles, wide, plain_stream, off_centre, constant_rows;
+        project_heads: one_row, middle_heads, three_weights, across_tiles, wide, plain_stream, off_centre, small_rows, constant_rows;
         project_heads_gradient: one_row, middle_heads, three_weights, across_blocks, plain_stream;
         layer_norm_gradient: one_row, odd, across_blocks, plain_stream, off_centre;
         lsh_hash: one_bucket, one_row, two_buckets, middle_heads, factors, many_factors;
         sort_by_bucket: one_row, all_in_one, odd, segments, many_rows, large;
         intervals: one_row, window_one, window_three, window_longer_than_rows, segments, many_rows;
         attention: lsh_one_row, lsh_two_rows, lsh_odd, lsh_window_one, lsh_window_longer_than_rows, lsh_three_rounds,
-            lsh_crowded, lsh_every_token_alone, lsh_segments, lsh_many_rows, lsh_wide_heads, lsh_sharp,
+            lsh_crowded, lsh_every_token_alone, lsh_segments, lsh_many_rows, lsh_wide_heads, lsh_sharp, lsh_small_keys,
             local_one_row, local_window_one, local_odd, local_segments, local_window_longer_than_rows, local_many_rows,
             local_sharp, full_one_row, full_odd, full_segments, full_many_rows;
         attention_gradient: lsh_one_row, lsh_two_rows, lsh_odd, lsh_window_one, lsh_window_longer_than_rows,
-            lsh_three_rounds, lsh_crowded, lsh_every_token_alone, lsh_segments, lsh_many_rows, lsh_wide_heads,
+            lsh_three_rounds, lsh_crowded, lsh_every_token_alone, lsh_segments, lsh_many_rows, lsh_wide_heads, lsh_small_keys,
             local_one_row, local_window_one, local_odd, local_segments, local_many_rows, full_odd, full_segments,
             full_many_rows;
         attention_cached: lsh_from_empty, lsh_past_the_window, lsh_three_rounds, lsh_two_caches, lsh_restart,
-            lsh_bounded_by_positions, local_from_empty, local_past_the_window, local_two_caches, full_from_empty,
+            lsh_bounded_by_positions, lsh_small_keys, local_from_empty, local_past_the_window, local_two_caches, full_from_empty,
             full_restart, nobody;
         merge_heads: one_row, middle_heads, taken_off, across_tiles, dropout, plain_stream, in_place, exact_ties;
         merge_heads_gradient: one_row, middle_heads, across_blocks, dropout;

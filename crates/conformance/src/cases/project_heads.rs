@@ -105,6 +105,16 @@ pub(super) fn off_centre() -> Case {
     Case::new(MIDDLE.rows, build).by_row()
 }
 
+/// Rows whose variance is about ε: leaving it out shows.
+pub(super) fn small_rows() -> Case {
+    let build = |fixture: &mut Fixture| {
+        let numbers = fixture.normal("x", shape![fixture.rows, MIDDLE.width], 0.0, 1e-3);
+        let x = fixture.input("x", crate::as_stream(numbers, DType::STREAM), DType::STREAM);
+        build(fixture, MIDDLE, tolerance(MIDDLE.width), x);
+    };
+    Case::new(MIDDLE.rows, build).by_row()
+}
+
 /// Rows of equal numbers have norm zero, not NaN.
 pub(super) fn constant_rows() -> Case {
     let build = |fixture: &mut Fixture| {

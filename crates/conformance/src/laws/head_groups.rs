@@ -51,7 +51,15 @@ fn results(backend: &dyn Backend, pattern: Pattern, group: usize) -> Result<Resu
     for (name, tensor) in [("y", half.y), ("dx after", dx)] {
         fixture.output(name, tensor, Expectation::Judged);
     }
-    execute(backend, &fixture, Way::CHECKED)
+    let results = execute(backend, &fixture, Way::CHECKED)?;
+    // Many values that live and die: the program to try the plan's slots with.
+    for (name, way) in [
+        ("a slot for every value", Way { share_slots: false, ..Way::CHECKED }),
+        ("the second run of one prepared plan", Way { times: 2, ..Way::CHECKED }),
+    ] {
+        all_same(&execute(backend, &fixture, way)?, &results).map_err(|text| format!("{text}\n  law: {name}"))?;
+    }
+    Ok(results)
 }
 
 /// Operands of the half, and the stream so far.

@@ -5,7 +5,11 @@ use crate::compare::Passed;
 use crate::harness::{Failure, Report};
 use reformer_tensor::Backend;
 
+mod decoding;
+mod faults;
 mod head_groups;
+mod packing;
+mod sets;
 
 /// A law: how many values it looked at, or what is wrong.
 pub type Law = fn(&dyn Backend) -> Result<usize, String>;
@@ -18,7 +22,11 @@ pub(crate) const SEED: u64 = 7;
 macro_rules! laws_catalogue {
     () => { $crate::laws_catalogue! { @list @tests } };
     (@list @$then:ident) => { $crate::laws_catalogue! { @$then
+        sets: lsh, local;
+        packing: lsh, local, full;
+        decoding: lsh, local, full;
         head_groups: lsh, local;
+        faults: indices, ranges;
     } };
     (@tests $($file:ident: $($name:ident),*;)*) => {
         mod laws {

@@ -7,7 +7,7 @@ use super::forward::{bounds, earlier_slots, masked_logits};
 use super::gather::{Columns, Group, Keys, Round, Source, copy_row, inner};
 use super::lanes::{Kernel, LANES, Lanes, Line, lines_of, prefetch};
 use super::memory::cut;
-use super::products::{dots, spread, weigh};
+use super::products::{Viewers, dots, spread, weigh};
 use super::softmax::{Seen, replace_self};
 use crate::math;
 use crate::simd::Arithmetic;
@@ -118,8 +118,9 @@ impl Kernel for BackwardSlots<'_, '_> {
                 if owned {
                     let at = (first - slots.start) * per_row;
                     let out = at..at + weights.len() * per_row;
-                    spread(lanes, slopes, query_rows, per_row, &mut d_key[out.clone()]);
-                    spread(lanes, weights, upstream_rows, per_row, &mut d_value[out]);
+                    let viewers = Viewers { key: first, query: group.first, low: &seen[rounds - 1].low };
+                    spread(lanes, slopes, query_rows, per_row, viewers, &mut d_key[out.clone()]);
+                    spread(lanes, weights, upstream_rows, per_row, viewers, &mut d_value[out]);
                 }
             }
             tile = tile_end;

@@ -71,7 +71,7 @@ fn padded(rows: usize) -> usize {
 
 /// Inverse norms of a piece's rows.
 fn norms(environment: &Environment, piece: &Piece, rows: Columns<'_>, norms: &mut [f32]) {
-    let step = range_rows(piece, environment, LANES);
+    let step = range_rows(piece, environment);
     each(piece.shared, norms.chunks_mut(step).enumerate(), |(index, norms)| {
         lanes::run(environment.level, Norms { rows, base: piece.rows.start + index * step, norms });
     });
@@ -117,7 +117,7 @@ fn forward_head(
         norms(environment, &piece, view.key, inverse_norms);
     }
     let inverse_norms = &*inverse_norms;
-    let step = range_rows(&piece, environment, LANES);
+    let step = range_rows(&piece, environment);
     for round in 0..rounds.len() {
         let results = weighted.chunks_mut(step * per_row).zip(maxima.chunks_mut(step / LANES));
         let results = results.zip(sums.chunks_mut(step / LANES)).enumerate();
@@ -212,7 +212,7 @@ fn backward_head(
         norms(environment, &piece, view.key, inverse_norms);
     }
     let inverse_norms = &*inverse_norms;
-    let step = range_rows(&piece, environment, LANES);
+    let step = range_rows(&piece, environment);
     let of_head = head * problem.rows..(head + 1) * problem.rows;
     let end = if view.shared { piece.rows.end } else { problem.rows };
     for round in 0..rounds.len() {

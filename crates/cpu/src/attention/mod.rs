@@ -10,6 +10,7 @@
 mod backward;
 mod cached;
 mod drive;
+mod footprint;
 mod forward;
 mod gather;
 pub(crate) mod lanes;
@@ -24,6 +25,8 @@ mod tests;
 
 pub(crate) use cached::{Cached, run as cached};
 pub(crate) use drive::{Upstream, backward, forward};
+#[allow(unused_imports, reason = "the sum over a program is made in `ops/mod.rs`")]
+pub(crate) use footprint::scratch_bytes;
 pub(crate) use memory::with as with_memory;
 pub(crate) use naive::{backward as naive_backward, forward as naive_forward};
 pub(crate) use pieces::check_segments;

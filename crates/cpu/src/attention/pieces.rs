@@ -2,16 +2,19 @@
 //! closed: its tokens see none outside. A piece of an unsorted one may begin anywhere, and looks back.
 
 use super::Problem;
+use super::lanes::LANES;
 use crate::environment::{Environment, Fault};
 use rayon::prelude::*;
 use std::ops::Range;
 
 /// The least rows that are worth a task of their own.
 const LEAST_ROWS: usize = 128;
+/// The most rows of a range: the gradients of its keys stay in a cache.
+pub(super) const MOST_ROWS: usize = 2048;
 /// Tasks per thread, so that uneven ones even out.
 const TASKS: usize = 4;
 /// A piece of more than this many usual pieces is worked on by all threads, one such piece after another.
-const GIANT: usize = 4;
+pub(super) const GIANT: usize = 4;
 
 /// Segments are contiguous: a row starts one, or belongs to that of the row before.
 pub(crate) fn check_segments(segments: &[u32]) -> Result<(), Fault> {
@@ -82,11 +85,8 @@ pub(super) fn pieces(problem: &Problem<'_>, environment: &Environment) -> Vec<Pi
     pieces
 }
 
-/// Rows of a range within a piece; a multiple of `step`.
-pub(super) fn range_rows(piece: &Piece, environment: &Environment, step: usize) -> usize {
-    let rows = piece.rows.len();
-    if !piece.shared {
-        return rows.next_multiple_of(step);
-    }
-    rows.div_ceil(TASKS * environment.threads).clamp(LEAST_ROWS, 2048.max(LEAST_ROWS)).next_multiple_of(step)
+/// Rows of a range within a piece; a multiple of 16.
+pub(super) fn range_rows(piece: &Piece, environment: &Environment) -> usize {
+    let tasks = if piece.shared { TASKS * environment.threads } else { 1 };
+    piece.rows.len().div_ceil(tasks).clamp(LEAST_ROWS, MOST_ROWS).next_multiple_of(LANES)
 }

@@ -39,7 +39,7 @@ fn dots_of<L: Lanes>(
     let mut at = 0;
     macro_rules! tiles {
         ($keys:expr) => {
-            while at + $keys <= count {
+            while count - at >= $keys {
                 let keys = &keys[at * per_row..(at + $keys) * per_row];
                 dots_tile::<L, $keys>(lanes, width, per_row, queries, keys, &mut out[at..at + $keys]);
                 at += $keys;
@@ -115,7 +115,7 @@ fn weigh_of<L: Lanes>(
         let mut column = 0;
         macro_rules! tiles {
             ($vectors:expr) => {
-                while column + $vectors <= per_row {
+                while per_row - column >= $vectors {
                     weigh_tile::<L, $vectors>(lanes, per_row, column, quarter * ROWS, weights, values, out);
                     column += $vectors;
                 }
@@ -164,33 +164,73 @@ fn weigh_tile<L: Lanes, const VECTORS: usize>(
     }
 }
 
+/// Which of 16 queries see a key: those from its own slot on whose lowest slot is not behind it.
+#[derive(Clone, Copy)]
+pub(super) struct Viewers<'a> {
+    /// The first key's slot.
+    pub key: usize,
+    /// The first query's slot.
+    pub query: usize,
+    /// The lowest slot that each query sees; it never falls from one query to the next.
+    pub low: &'a [u32; LANES],
+}
+
+impl Viewers<'_> {
+    /// The lanes (half-open) that see any of some keys, counted from the first key.
+    #[inline(always)]
+    fn of(&self, keys: std::ops::Range<usize>) -> (usize, usize) {
+        let first = (self.key + keys.start).saturating_sub(self.query);
+        let highest = (self.key + keys.end) as u32;
+        let mut last = LANES;
+        while last > first && self.low[last - 1] >= highest {
+            last -= 1;
+        }
+        (first, last)
+    }
+}
+
 /// `out[j] += Σ_lane weights[j][lane] · rows[lane]`, ascending in the lane, for every row of `out`; `rows` are 16, each of `per_row`
-/// lines.
+/// lines. Lanes that see no key of a tile have no weight and are left out.
 #[inline(always)]
-pub(super) fn spread<L: Lanes>(lanes: L, weights: &[Line], rows: &[Line], per_row: usize, out: &mut [Line]) {
+pub(super) fn spread<L: Lanes>(
+    lanes: L,
+    weights: &[Line],
+    rows: &[Line],
+    per_row: usize,
+    viewers: Viewers<'_>,
+    out: &mut [Line],
+) {
     match per_row {
-        4 => spread_of(lanes, 4, weights, rows, out),
-        per_row => spread_of(lanes, per_row, weights, rows, out),
+        4 => spread_of(lanes, 4, weights, rows, viewers, out),
+        per_row => spread_of(lanes, per_row, weights, rows, viewers, out),
     }
 }
 
 #[inline(always)]
-fn spread_of<L: Lanes>(lanes: L, per_row: usize, weights: &[Line], rows: &[Line], out: &mut [Line]) {
+fn spread_of<L: Lanes>(
+    lanes: L,
+    per_row: usize,
+    weights: &[Line],
+    rows: &[Line],
+    viewers: Viewers<'_>,
+    out: &mut [Line],
+) {
     let mut at = 0;
     macro_rules! keys {
         ($keys:expr) => {
-            while at + $keys <= weights.len() {
+            while weights.len() - at >= $keys {
+                let seen_by = viewers.of(at..at + $keys);
                 let weights = &weights[at..at + $keys];
                 let out = &mut out[at * per_row..(at + $keys) * per_row];
                 let mut column = 0;
                 if L::WIDE {
                     while column + WIDE_VECTORS <= per_row {
-                        spread_tile::<L, $keys, WIDE_VECTORS>(lanes, per_row, column, weights, rows, out);
+                        spread_tile::<L, $keys, WIDE_VECTORS>(lanes, per_row, column, weights, rows, seen_by, out);
                         column += WIDE_VECTORS;
                     }
                 }
                 while column < per_row {
-                    spread_tile::<L, $keys, NARROW_VECTORS>(lanes, per_row, column, weights, rows, out);
+                    spread_tile::<L, $keys, NARROW_VECTORS>(lanes, per_row, column, weights, rows, seen_by, out);
                     column += NARROW_VECTORS;
                 }
                 at += $keys;
@@ -208,6 +248,7 @@ fn spread_tile<L: Lanes, const KEYS: usize, const VECTORS: usize>(
     column: usize,
     weights: &[Line],
     rows: &[Line],
+    (first, last): (usize, usize),
     out: &mut [Line],
 ) {
     let mut sums = [[lanes.splat(0.0); VECTORS]; KEYS];
@@ -216,8 +257,8 @@ fn spread_tile<L: Lanes, const KEYS: usize, const VECTORS: usize>(
             sums[key][vector] = lanes.load(&out[key * per_row + column + vector]);
         }
     }
-    for (lane, row) in rows.chunks_exact(per_row).enumerate().take(LANES) {
-        let row = &row[column..column + VECTORS];
+    for lane in first..last {
+        let row = &rows[lane * per_row + column..][..VECTORS];
         let mut vectors = [lanes.splat(0.0); VECTORS];
         for vector in 0..VECTORS {
             vectors[vector] = lanes.load(&row[vector]);

@@ -8,11 +8,12 @@ use crate::product::{Matrix, product};
 use crate::scratch;
 use crate::simd::{self, Arithmetic, Kernel};
 use crate::stream::Unit;
-use crate::tiles::{Need, try_each};
+use crate::tiles::{Need, cut, try_each};
 use reformer_tensor::Shape;
 use reformer_tensor::op::HeadLoss;
+use std::ops::Range;
 
-/// Rows whose logits are made together: few, since a row of logits is long.
+/// Consecutive rows whose logits are made together: few, since a row of logits is long.
 pub(super) const TILE: usize = 64;
 
 /// Normed rows and logits of a tile.
@@ -21,42 +22,41 @@ fn tile_lengths(rows: usize, width: usize, vocabulary: usize) -> [usize; 2] {
 }
 
 pub(super) fn need(y: Shape, weight: Shape) -> Need {
-    // The losses of the scored rows, too.
-    let rows = TILE.min(y.dim(0));
-    Need::new(&[y.dim(0)], &tile_lengths(rows, y.dim(1), weight.dim(1)))
+    Need::new(&[], &tile_lengths(TILE.min(y.dim(0)), y.dim(1), weight.dim(1)))
 }
 
 pub(super) fn run(_op: &HeadLoss, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
     let head = Head::of(operands);
     let (targets, weights) = (operands.reads[6].u32(), operands.reads[7].f32());
+    check_targets(targets, weights, head.vocabulary)?;
     let losses = operands.writes[0].f32();
-    losses.fill(0.0);
-    let rows = scored(targets, weights, head.vocabulary)?;
-    scratch::with([rows.len()], |[results]| {
-        try_each(rows.chunks(TILE).zip(results.chunks_mut(TILE)).collect(), |(rows, results)| {
-            scratch::with(tile_lengths(rows.len(), head.width, head.vocabulary), |[normed, logits]| {
-                head.logits(environment.level, rows, normed, logits, None);
-                for ((&row, logits), result) in rows.iter().zip(logits.chunks_exact_mut(head.vocabulary)).zip(results) {
-                    let (target, weight) = (targets[row] as usize, weights[row]);
-                    *result = simd::run(environment.level, RowLoss { logits, target, weight, gradient: false });
-                }
-            });
-            Ok(())
-        })?;
-        for (&row, &mut result) in rows.iter().zip(results) {
-            losses[row] = result;
-        }
+    try_each(cut(losses, 1, TILE).collect(), |(first, losses)| {
+        losses.fill(0.0);
+        let rows = scored(weights, first..first + losses.len());
+        scratch::with(tile_lengths(rows.len(), head.width, head.vocabulary), |[normed, logits]| {
+            head.logits(environment.level, &rows, normed, logits, None);
+            for (&row, logits) in rows.iter().zip(logits.chunks_exact_mut(head.vocabulary)) {
+                let (target, weight) = (targets[row] as usize, weights[row]);
+                let loss = RowLoss { logits, target, weight, gradient: false };
+                losses[row - first] = simd::run(environment.level, loss);
+            }
+        });
         Ok(())
     })
 }
 
-/// The rows that are scored; their targets must be in the vocabulary.
-pub(super) fn scored(targets: &[u32], weights: &[f32], vocabulary: usize) -> Result<Vec<usize>, Fault> {
-    let rows: Vec<usize> = (0..weights.len()).filter(|&row| weights[row] != 0.0).collect();
-    match rows.iter().find(|&&row| targets[row] as usize >= vocabulary) {
-        Some(&at) => Err(Fault::Index { operand: "targets", value: targets[at], at, largest: vocabulary as u32 - 1 }),
-        None => Ok(rows),
+/// The targets of scored rows must be in the vocabulary.
+pub(super) fn check_targets(targets: &[u32], weights: &[f32], vocabulary: usize) -> Result<(), Fault> {
+    let wrong = |&row: &usize| weights[row] != 0.0 && targets[row] as usize >= vocabulary;
+    match (0..weights.len()).find(wrong) {
+        Some(at) => Err(Fault::Index { operand: "targets", value: targets[at], at, largest: vocabulary as u32 - 1 }),
+        None => Ok(()),
     }
+}
+
+/// The rows of a few that are scored.
+pub(super) fn scored(weights: &[f32], rows: Range<usize>) -> Vec<usize> {
+    rows.filter(|&row| weights[row] != 0.0).collect()
 }
 
 /// The head's operands.

@@ -1,6 +1,6 @@
 //! `head_loss_gradient` on the CPU: per block of rows, the scored ones among them in tiles, then the weights' sums.
 
-use super::head_loss::{Head, RowLoss, scored};
+use super::head_loss::{Head, RowLoss, check_targets, scored};
 use crate::environment::{Environment, Fault, Operands};
 use crate::normed::NormTileBackward;
 use crate::product::{Matrix, product, transpose};
@@ -38,7 +38,7 @@ struct Tile<'a> {
 pub(super) fn run(_op: &HeadLossGradient, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
     let head = Head::of(operands);
     let (targets, weights) = (operands.reads[6].u32(), operands.reads[7].f32());
-    let all = scored(targets, weights, head.vocabulary)?;
+    check_targets(targets, weights, head.vocabulary)?;
     let (width, wide, vocabulary) = (head.width, 2 * head.width, head.vocabulary);
     for result in &mut operands.writes {
         result.f32().fill(0.0);
@@ -46,16 +46,13 @@ pub(super) fn run(_op: &HeadLossGradient, environment: &Environment, operands: &
     let [dgamma, dbeta, dweight, dbias] = &mut operands.updates[..] else { return Ok(()) };
     let [dy1, dy2, losses] = &mut operands.writes[..] else { return Ok(()) };
     let (dy1, dy2, losses) = (dy1.f32(), dy2.f32(), losses.f32());
-    let block_rows = ROW_BLOCK.min(weights.len());
-    let lengths = shared_lengths(block_rows, wide, vocabulary);
+    let total = weights.len();
+    let lengths = shared_lengths(ROW_BLOCK.min(total), wide, vocabulary);
     scratch::with(lengths, |[transposed, normed, normalised, d_logits, d_normed, dx, own_losses]| {
         transpose(head.weight, vocabulary, (wide, vocabulary), transposed);
-        let mut rest = &all[..];
-        while let Some(&first) = rest.first() {
-            // A block is ROW_BLOCK consecutive rows, of which only the scored ones take part.
-            let end = (first / ROW_BLOCK + 1) * ROW_BLOCK;
-            let (rows, later) = rest.split_at(rest.partition_point(|&row| row < end));
-            rest = later;
+        for block in (0..total).step_by(ROW_BLOCK) {
+            // Consecutive rows, of which only the scored ones take part.
+            let rows = scored(weights, block..total.min(block + ROW_BLOCK));
             let count = rows.len();
             let tile_size = tile_rows(count, environment).min(MOST_ROWS);
             let [normed, normalised, d_normed, dx] =

@@ -2,7 +2,7 @@
 
 mod decoding;
 mod fixture;
-// mod gradients;
+mod gradients;
 mod machine;
 mod packing;
 mod reversible;

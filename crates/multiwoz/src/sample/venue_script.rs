@@ -129,7 +129,8 @@ fn wishable(talk: &Talk<'_>, domain: Domain, slot: &str) -> Vec<&'static str> {
 
 /// The user's first words about this domain.
 fn opening(talk: &mut Talk<'_>, domain: Domain) -> String {
-    let words = [("a_what", with_article(&what(talk, domain, false)))];
+    let one = what(talk, domain, false);
+    let words = [("a_what", with_article(&one)), ("what", one), ("whats", what(talk, domain, true))];
     let special = patterns(domain).open;
     if talk.visited.is_empty() && talk.has_begun() && talk.wanted.len() == 1 {
         talk.say(&either(general::OPEN, special), &words)
@@ -137,6 +138,8 @@ fn opening(talk: &mut Talk<'_>, domain: Domain) -> String {
         talk.say(general::OPEN_AFTER_QUESTION, &words)
     } else if talk.has_begun() {
         talk.say(general::OPEN_LATER, &words)
+    } else if talk.draw.chance(12) {
+        talk.say(general::OPEN_SHORT, &words)
     } else if talk.draw.chance(35) {
         talk.say(special, &words)
     } else {

@@ -33,6 +33,14 @@ pub(crate) const OPEN: Patterns = &[
     "I want {a_what}.",
     "I am in search of {a_what}.",
 ];
+pub(crate) const OPEN_SHORT: Patterns = &[
+    "{what}",
+    "{what}, please.",
+    "Are there any {whats}?",
+    "What {whats} are there?",
+    "Show me some {whats}.",
+    "Any {whats}?",
+];
 pub(crate) const OPEN_POLITE: Patterns = &[
     "Hello, I am looking for {a_what}.",
     "Hi, I need {a_what}.",
