@@ -99,22 +99,22 @@ pub struct ModelArguments {
 #[derive(Args, Debug, Default, Clone)]
 #[command(next_help_heading = "Step (defaults are the preset's)")]
 pub struct StepArguments {
-    /// Tokens of a row (tiny 128, chat 512, book 65536)
+    /// Tokens of a row (tiny 512, chat 512, book 65536)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub length: Option<usize>,
-    /// Rows that are computed together (tiny 8, chat 8, book 1)
+    /// Rows that are computed together (tiny 2, chat 8, book 1)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub batch: Option<usize>,
     /// Batches whose gradients are summed for one step (1)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub accumulate: Option<usize>,
-    /// How many steps to train (tiny 500)
+    /// How many steps to train (tiny 800)
     #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "minutes")]
     pub steps: Option<usize>,
     /// About how long to train; after 20 steps the number of steps that fits is fixed (chat 10 on sample, else 60; book 60)
     #[arg(long, value_name = "M", value_parser = minutes)]
     pub minutes: Option<f64>,
-    /// The highest learning rate: it rises at first, then falls along a cosine (tiny 0.003, chat 0.002, book 0.001)
+    /// The highest learning rate: it rises at first, then falls along a cosine (tiny 0.01, chat 0.002, book 0.001)
     #[arg(long, value_name = "RATE", value_parser = positive_number)]
     pub learning_rate: Option<f32>,
     /// The share of embeddings and branch outputs that is dropped in training (0)

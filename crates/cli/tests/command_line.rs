@@ -218,7 +218,7 @@ fn a_million_tokens_are_planned_at_once() {
 fn a_plan_for_people_says_what_is_alive() {
     let folder = folder();
     let text = call(folder.path(), &["plan", "--preset", "tiny"]).ended(0).stdout;
-    for part in ["8 rows of 128", "parameters", "FLOP", "peak", "alive", "layer 1"] {
+    for part in ["2 rows of 512", "parameters", "FLOP", "peak", "alive", "layer 1"] {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
 }
@@ -259,7 +259,7 @@ fn the_help_states_the_presets() {
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let text = |name: &str| call(folder.path(), &["plan", "--preset", name, "--memory-limit", "min"]).ended(0).stdout;
     for (name, length, batch, layers, width) in
-        [("tiny", 128, 8, 2, 64), ("chat", 512, 8, 4, 256), ("book", 65_536, 1, 6, 512)]
+        [("tiny", 512, 2, 2, 64), ("chat", 512, 8, 4, 256), ("book", 65_536, 1, 6, 512)]
     {
         let plan = text(name);
         for part in

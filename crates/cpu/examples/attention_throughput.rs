@@ -7,7 +7,8 @@
 use reformer_cpu::Cpu;
 use reformer_tensor::op::{AttentionKeys, Intervals, LshHash, SortByBucket};
 use reformer_tensor::{
-    Backend, Checks, DType, HeadRange, HostTensor, Inputs, Key, Outputs, Pattern, Plan, PlanOptions, Program, Tensor, shape,
+    Backend, Checks, DType, HeadRange, HostTensor, Inputs, Key, Outputs, Pattern, Plan, PlanOptions, Program, Tensor,
+    shape,
 };
 use std::io::Write;
 use std::time::Instant;
@@ -29,7 +30,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     writeln!(out, "gemm 512³, one thread: {peak:.0} GFLOP/s; {}", Cpu::new(threads).adapter())?;
     for threads in only_threads.map_or(vec![1, threads], |threads| vec![threads]) {
         for segment in [rows, rows / 32] {
-            for kind in ["local", "lsh"].into_iter().filter(|kind| only_kind.as_deref().is_none_or(|only| only == *kind)) {
+            for kind in
+                ["local", "lsh"].into_iter().filter(|kind| only_kind.as_deref().is_none_or(|only| only == *kind))
+            {
                 let speeds = measure(kind, rows, segment, threads)?;
                 let peak = peak * threads as f64;
                 for (name, milliseconds, gigaflops) in speeds {
@@ -64,8 +67,25 @@ fn gemm_speed() -> f64 {
         #[allow(unsafe_code)]
         unsafe {
             gemm::gemm(
-                N, N, N, c.as_mut_ptr(), 1, N as isize, false, a.as_ptr(), 1, N as isize, b.as_ptr(), 1, N as isize,
-                0.0, 1.0, false, false, false, gemm::Parallelism::None,
+                N,
+                N,
+                N,
+                c.as_mut_ptr(),
+                1,
+                N as isize,
+                false,
+                a.as_ptr(),
+                1,
+                N as isize,
+                b.as_ptr(),
+                1,
+                N as isize,
+                0.0,
+                1.0,
+                false,
+                false,
+                false,
+                gemm::Parallelism::None,
             );
         }
         Ok::<(), ()>(())

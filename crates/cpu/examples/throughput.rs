@@ -23,9 +23,8 @@ const HEADS: HeadRange = HeadRange { first: 0, count: 4, width: 64 };
 const SECONDS: f64 = 1.0;
 
 fn main() {
-    let argument = |at: usize, otherwise: usize| {
-        std::env::args().nth(at).and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-    };
+    let argument =
+        |at: usize, otherwise: usize| std::env::args().nth(at).and_then(|text| text.parse().ok()).unwrap_or(otherwise);
     let (rows, threads) = (argument(1, 4096), argument(2, 0));
     let cpu = Cpu::new(threads);
     let cores = cpu.environment().threads;
@@ -203,11 +202,7 @@ fn project_heads(program: &mut Program, rows: usize) {
     let key = key(program);
     // Something must need the results; a merge is cheap beside, and its operations are counted.
     for result in results {
-        let op = MergeHeads {
-            heads: HEADS,
-            direction: Direction::Forward,
-            dropout: Dropout { rate: 0.0, site: 0 },
-        };
+        let op = MergeHeads { heads: HEADS, direction: Direction::Forward, dropout: Dropout { rate: 0.0, site: 0 } };
         let stream = stream(program, "out", rows);
         program.merge_heads(op, stream, result, small, key);
     }

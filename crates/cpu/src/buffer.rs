@@ -49,10 +49,6 @@ impl<'a> View<'a> {
     pub fn u32(&self) -> &'a [u32] {
         self.words
     }
-
-    pub fn i32(&self) -> &'a [i32] {
-        bytemuck::cast_slice(self.words)
-    }
 }
 
 /// A tensor that is updated or written.
@@ -69,9 +65,5 @@ impl ViewMut<'_> {
 
     pub fn u32(&mut self) -> &mut [u32] {
         self.words
-    }
-
-    pub fn i32(&mut self) -> &mut [i32] {
-        bytemuck::cast_slice_mut(self.words)
     }
 }

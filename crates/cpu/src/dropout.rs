@@ -148,7 +148,8 @@ mod tests {
             for (index, &factor) in factors.iter().enumerate() {
                 let (row, column) = (first + index / width, index % width);
                 let word = site.bits([row as u32, column as u32 / 2])[column % 2];
-                let expected = if f64::from(word) >= 0.3f32 as f64 * 4_294_967_296.0 { 1.0 / (1.0 - 0.3f32) } else { 0.0 };
+                let expected =
+                    if f64::from(word) >= 0.3f32 as f64 * 4_294_967_296.0 { 1.0 / (1.0 - 0.3f32) } else { 0.0 };
                 assert_eq!(factor, expected, "row {row}, column {column}, {}", level.name());
             }
         }

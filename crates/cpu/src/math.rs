@@ -25,7 +25,7 @@ pub(crate) fn exp<A: Arithmetic>(x: f32) -> f32 {
     sum = A::multiply_add(sum, reduced, 8.333_452e-3);
     sum = A::multiply_add(sum, reduced, 4.166_579_6e-2);
     sum = A::multiply_add(sum, reduced, 1.666_666_5e-1);
-    sum = A::multiply_add(sum, reduced, 5.000_000_1e-1);
+    sum = A::multiply_add(sum, reduced, 0.5);
     let square = reduced * reduced;
     let tail = A::multiply_add(sum, square, reduced) + 1.0;
     // 2^exponent in two factors, so that subnormal results are reached without a subnormal factor.
@@ -56,7 +56,7 @@ pub(crate) fn ln<A: Arithmetic>(x: f32) -> f32 {
         -1.666_805_8e-1,
         2.000_071_5e-1,
         -2.499_999_4e-1,
-        3.333_333_1e-1,
+        0.333_333_3,
     ] {
         sum = A::multiply_add(sum, mantissa, coefficient);
     }
@@ -72,7 +72,7 @@ pub(crate) fn sigmoid<A: Arithmetic>(x: f32) -> f32 {
 }
 
 /// 2·√(2/π).
-const GELU_SCALE: f32 = 1.595_769_1;
+const GELU_SCALE: f32 = 1.595_769;
 /// The cubic term of GELU's tanh form.
 const GELU_CUBIC: f32 = 0.044_715;
 

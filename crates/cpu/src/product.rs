@@ -154,7 +154,8 @@ mod tests {
                 product((m, k, n), rows, Matrix::rows(&b, stride), &mut out, stride, accumulate);
                 let expected = &whole[first * stride..(first + m) * stride];
                 if out.iter().zip(expected).any(|(out, expected)| out.to_bits() != expected.to_bits()) {
-                    failures.push(format!("m {m} from row {first}, k {k}, n {n}, stride {stride}, adding {accumulate}"));
+                    failures
+                        .push(format!("m {m} from row {first}, k {k}, n {n}, stride {stride}, adding {accumulate}"));
                 }
             }
         }
@@ -166,9 +167,19 @@ mod tests {
     fn a_rows_bits_do_not_depend_on_the_other_rows() {
         let mut failures = Vec::new();
         for k in [1, 2, 3, 8, 24, 64, 72, 256, 512, 513, 520, 1024] {
-            for (n, stride) in
-                [(1, 1), (1, 4), (2, 2), (3, 9), (8, 8), (13, 13), (24, 96), (64, 64), (64, 256), (256, 256), (1000, 1024)]
-            {
+            for (n, stride) in [
+                (1, 1),
+                (1, 4),
+                (2, 2),
+                (3, 9),
+                (8, 8),
+                (13, 13),
+                (24, 96),
+                (64, 64),
+                (64, 256),
+                (256, 256),
+                (1000, 1024),
+            ] {
                 for accumulate in [false, true] {
                     same_bits((k, n, stride), accumulate, &mut failures);
                 }
@@ -196,7 +207,10 @@ mod tests {
                     let expected = f64::from(before[at]) + terms.sum::<f64>();
                     // Six roundings' root-sum of terms of size one.
                     let allowed = 6.0 * (k as f64) * 2f64.powi(-24);
-                    assert!((f64::from(out) - expected).abs() < allowed, "{name} {m} {k} {n} at {at}: {out} {expected}");
+                    assert!(
+                        (f64::from(out) - expected).abs() < allowed,
+                        "{name} {m} {k} {n} at {at}: {out} {expected}"
+                    );
                 }
             }
         }

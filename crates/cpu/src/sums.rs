@@ -37,7 +37,13 @@ impl<'a> BlockSums<'a> {
         for (first, out) in cut(out, stride, WEIGHT_ROWS) {
             let size = (out.len() / stride.max(1), rows, columns);
             let left = Matrix::rows(&left[first..], m).transposed();
-            self.tasks.push(Task::Weight { left, right: Matrix::rows(right, columns), size, out: &mut out[offset..], stride });
+            self.tasks.push(Task::Weight {
+                left,
+                right: Matrix::rows(right, columns),
+                size,
+                out: &mut out[offset..],
+                stride,
+            });
         }
     }
 
@@ -50,10 +56,13 @@ impl<'a> BlockSums<'a> {
     /// dγ += Σ_rows d·n, dβ += Σ_rows d.
     pub fn norm(&mut self, normalised: &'a [f32], d: &'a [f32], dgamma: &'a mut [f32], dbeta: &'a mut [f32]) {
         let stride = dgamma.len();
-        self.tasks.extend(
-            cut(dgamma, 1, COLUMNS)
-                .map(|(first, out)| Task::Products { left: d, right: normalised, stride, first, out }),
-        );
+        self.tasks.extend(cut(dgamma, 1, COLUMNS).map(|(first, out)| Task::Products {
+            left: d,
+            right: normalised,
+            stride,
+            first,
+            out,
+        }));
         self.columns(d, dbeta);
     }
 
@@ -76,7 +85,7 @@ impl<'a> BlockSums<'a> {
 
 /// The columns of a task among those of its rows.
 #[inline(always)]
-fn own<'a>(rows: &'a [f32], stride: usize, first: usize, count: usize) -> impl Iterator<Item = &'a [f32]> {
+fn own(rows: &[f32], stride: usize, first: usize, count: usize) -> impl Iterator<Item = &[f32]> {
     rows.chunks_exact(stride).map(move |row| &row[first..first + count])
 }
 

@@ -2,13 +2,13 @@
 //! so it looks at earlier keys (for its queries) and at later queries (for its keys), and those few logits are computed
 //! twice; in return no two runs write to one row, and every sum is one chain in ascending order.
 
-use super::{AHEAD, Tiling};
 use super::forward::{bounds, earlier_slots, masked_logits};
 use super::gather::{Columns, Group, Keys, Round, Source, copy_row, inner};
 use super::lanes::{Kernel, LANES, Lanes, Line, lines_of, prefetch};
 use super::memory::cut;
 use super::products::{Viewers, dots, spread, weigh};
 use super::softmax::{Seen, replace_self};
+use super::{AHEAD, Tiling};
 use crate::math;
 use crate::simd::Arithmetic;
 use std::ops::Range;

@@ -94,7 +94,8 @@ pub(crate) fn run(op: &AttentionCached, environment: &Environment, operands: Cac
             context: Vec::with_capacity(rows),
         })
         .collect();
-    let caches = operands.keys.chunks_mut(layout.capacity * width).zip(operands.values.chunks_mut(layout.capacity * width));
+    let caches =
+        operands.keys.chunks_mut(layout.capacity * width).zip(operands.values.chunks_mut(layout.capacity * width));
     for (at, ((keys, values), index)) in caches.zip(operands.index.chunks_mut(layout.words)).enumerate() {
         tokens[at % heads].caches.push(Cache { keys, values, index });
     }
@@ -187,15 +188,7 @@ impl Kernel for HeadTokens<'_, '_> {
                     entries.clear();
                     let first = (position + 1).saturating_sub(window);
                     entries.extend((first..=position).map(|position| (position % self.layout.capacity) as u32));
-                    attend::<L>(
-                        &query,
-                        &entries,
-                        None,
-                        &cache,
-                        &mut logits,
-                        &mut weighted,
-                        (&mut running, true, out),
-                    );
+                    attend::<L>(&query, &entries, None, &cache, &mut logits, &mut weighted, (&mut running, true, out));
                 }
             }
             single::finish::<L::Arithmetic>(running, out);

@@ -127,10 +127,7 @@ fn forward_head(
             let slots = start..piece.rows.end.min(start + step);
             let tiling = problem.tiling;
             memory::with(ForwardSlots::memory_lines(width, round + 1, tiling), |memory| {
-                lanes::run(
-                    environment.level,
-                    ForwardSlots { source, slots, tiling, weighted, maxima, sums, memory },
-                );
+                lanes::run(environment.level, ForwardSlots { source, slots, tiling, weighted, maxima, sums, memory });
             });
         });
         let (weighted, maxima, sums) = (&*weighted, bytemuck::cast_slice(maxima), bytemuck::cast_slice(sums));

@@ -5,8 +5,8 @@ use super::backward::BackwardSlots;
 use super::forward::ForwardSlots;
 use super::lanes::{LANES, Line, lines_of};
 use super::pieces::{GIANT, MOST_ROWS};
-use reformer_tensor::op::{CachePattern, HeadRange, Pattern};
 use reformer_tensor::Op;
+use reformer_tensor::op::{CachePattern, HeadRange, Pattern};
 
 /// Bytes that an instruction takes at most while it runs over `rows` rows with `threads` threads; 0 for ops that are no part of
 /// attention. Sorted rounds in one long segment need their results by slot, [rows, head_width], once (forward) or twice

@@ -210,8 +210,7 @@ impl Kernel for MergeRounds<'_, '_> {
                 row.copy_from_slice(result);
                 round
             } else {
-                let mut running =
-                    Running { maximum: self.running_maxima[index], sum: self.running_sums[index] };
+                let mut running = Running { maximum: self.running_maxima[index], sum: self.running_sums[index] };
                 if let Some(factors) = running.merge::<L::Arithmetic>(round) {
                     softmax::merge_rows::<L::Arithmetic>(row, result, factors);
                 }

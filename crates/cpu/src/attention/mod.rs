@@ -100,7 +100,8 @@ impl<'a> Problem<'a> {
                 let segments = reads[3].u32();
                 check_segments(segments)?;
                 let low = segments.iter().enumerate();
-                let low: Vec<u32> = low.map(|(row, &start)| start.max((row + 1).saturating_sub(window) as u32)).collect();
+                let low: Vec<u32> =
+                    low.map(|(row, &start)| start.max((row + 1).saturating_sub(window) as u32)).collect();
                 let (query, key, value) = (reads[0].f32(), reads[1].f32(), reads[2].f32());
                 Self { rows, heads, rounds: 1, query, key, value, sorted: None, low: low.into(), tiling }
             }

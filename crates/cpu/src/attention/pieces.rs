@@ -62,7 +62,8 @@ pub(super) struct Piece {
 /// Cuts all rows into pieces of about `tiling.piece` rows, in ascending order.
 pub(super) fn pieces(problem: &Problem<'_>, environment: &Environment) -> Vec<Piece> {
     let threads = environment.threads.max(1);
-    let usual = problem.rows.div_ceil(threads * TASKS).max(LEAST_ROWS.min(problem.tiling.piece)).min(problem.tiling.piece);
+    let usual =
+        problem.rows.div_ceil(threads * TASKS).max(LEAST_ROWS.min(problem.tiling.piece)).min(problem.tiling.piece);
     let mut pieces = Vec::new();
     let (mut end, mut lowest) = (problem.rows, usize::MAX);
     for row in (0..problem.rows).rev() {

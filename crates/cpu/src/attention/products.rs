@@ -26,14 +26,7 @@ pub(crate) fn dots<L: Lanes>(lanes: L, queries: &[Line], keys: &[Line], per_row:
 }
 
 #[inline(always)]
-fn dots_of<L: Lanes>(
-    lanes: L,
-    width: usize,
-    per_row: usize,
-    queries: &[Line],
-    keys: &[Line],
-    out: &mut [Line],
-) {
+fn dots_of<L: Lanes>(lanes: L, width: usize, per_row: usize, queries: &[Line], keys: &[Line], out: &mut [Line]) {
     let queries = &queries[..width];
     let count = out.len();
     let mut at = 0;

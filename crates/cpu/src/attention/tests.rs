@@ -196,8 +196,7 @@ impl Case {
 
     fn forward(&self, environment: Environment, tiling: Tiling) -> [Vec<f32>; 2] {
         let problem = self.problem(tiling);
-        let (mut context, mut z) =
-            (vec![f32::NAN; self.query.len()], vec![f32::NAN; self.heads.count * self.rows()]);
+        let (mut context, mut z) = (vec![f32::NAN; self.query.len()], vec![f32::NAN; self.heads.count * self.rows()]);
         in_pool(environment, || match environment.kernels {
             Kernels::Fast => forward(&problem, &environment, &mut context, &mut z),
             Kernels::Naive => naive_forward(&problem, &environment, &mut context, &mut z),

@@ -6,8 +6,8 @@ use crate::scratch;
 use crate::simd::{self, Arithmetic, Kernel};
 use crate::stream::Unit;
 use crate::tiles::{Need, cut, tile_rows, try_each};
-use reformer_tensor::{PositionKind, Shape};
 use reformer_tensor::op::Embed;
+use reformer_tensor::{PositionKind, Shape};
 
 /// A row and its mask.
 pub(super) fn need(table: Shape) -> Need {

@@ -9,8 +9,8 @@ use crate::scratch;
 use crate::simd::{self, Arithmetic, Kernel};
 use crate::stream::{AddShares, Unit};
 use crate::tiles::{Need, cut, tile_rows, try_each};
-use reformer_tensor::{Activation, Shape};
 use reformer_tensor::op::FeedForward;
+use reformer_tensor::{Activation, Shape};
 
 /// Normed rows, hidden layer and mask of a tile.
 fn tile_lengths(mask: Mask, rows: usize, width: usize, hidden: usize) -> [usize; 3] {

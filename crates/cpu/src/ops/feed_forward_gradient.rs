@@ -60,58 +60,55 @@ pub(super) fn run(
     let stream_unit = stream.first().map_or(Unit::of(x.dtype), |stream| Unit::of(stream.dtype));
     let mut stream = stream.first_mut().map(|stream| stream.u32());
     let lengths = shared_lengths(mask, ROW_BLOCK.min(total), width, hidden);
-    scratch::with(
-        lengths,
-        |[w1_transposed, w2_transposed, normalised, normed, active, d_hidden, masked, d_normed]| {
-            transpose(w1.f32(), hidden, (width, hidden), w1_transposed);
-            transpose(w2.f32(), width, (hidden, width), w2_transposed);
-            let context = Context {
-                op,
-                environment,
-                x: (x.u32(), Unit::of(x.dtype)),
-                norm: [gamma.f32(), beta.f32()],
-                dy: dy.f32(),
-                weights: [w1.f32(), w2.f32()],
-                transposed: [w1_transposed, w2_transposed],
-                biases: [b1.f32(), b2.f32()],
-                mask,
-                stream_unit,
-            };
-            for block in (0..total).step_by(ROW_BLOCK) {
-                let count = ROW_BLOCK.min(total - block);
-                let rows = tile_rows(count, environment);
-                let own = block * width..(block + count) * width;
-                let [normalised, normed, d_normed] =
-                    [&mut *normalised, normed, d_normed].map(|rows| &mut rows[..count * width]);
-                let [active, d_hidden] = [&mut *active, d_hidden].map(|rows| &mut rows[..count * hidden]);
-                let masked = &mut masked[..mask.numbers(count, width)];
-                let own_dx = &mut dx[own.clone()];
-                let tiles: Vec<Tile<'_>> = {
-                    let mut wide = [&mut *normalised, normed, d_normed, own_dx].map(|part| cut(part, width, rows));
-                    let mut deep = [&mut *active, d_hidden].map(|part| cut(part, hidden, rows));
-                    let mut masked = cut(masked, width, rows);
-                    let mut stream = stream.as_deref_mut().map(|stream| cut(&mut stream[own.clone()], width, rows));
-                    let tile = |first| {
-                        let [normalised, normed, d_normed, dx] = wide.each_mut().map(next);
-                        let [active, d_hidden] = deep.each_mut().map(next);
-                        let (masked, stream) = (next(&mut masked), stream.as_mut().map(next));
-                        Tile { first: block + first, normalised, normed, active, d_hidden, masked, d_normed, dx, stream }
-                    };
-                    (0..count).step_by(rows).map(tile).collect()
+    scratch::with(lengths, |[w1_transposed, w2_transposed, normalised, normed, active, d_hidden, masked, d_normed]| {
+        transpose(w1.f32(), hidden, (width, hidden), w1_transposed);
+        transpose(w2.f32(), width, (hidden, width), w2_transposed);
+        let context = Context {
+            op,
+            environment,
+            x: (x.u32(), Unit::of(x.dtype)),
+            norm: [gamma.f32(), beta.f32()],
+            dy: dy.f32(),
+            weights: [w1.f32(), w2.f32()],
+            transposed: [w1_transposed, w2_transposed],
+            biases: [b1.f32(), b2.f32()],
+            mask,
+            stream_unit,
+        };
+        for block in (0..total).step_by(ROW_BLOCK) {
+            let count = ROW_BLOCK.min(total - block);
+            let rows = tile_rows(count, environment);
+            let own = block * width..(block + count) * width;
+            let [normalised, normed, d_normed] =
+                [&mut *normalised, normed, d_normed].map(|rows| &mut rows[..count * width]);
+            let [active, d_hidden] = [&mut *active, d_hidden].map(|rows| &mut rows[..count * hidden]);
+            let masked = &mut masked[..mask.numbers(count, width)];
+            let own_dx = &mut dx[own.clone()];
+            let tiles: Vec<Tile<'_>> = {
+                let mut wide = [&mut *normalised, normed, d_normed, own_dx].map(|part| cut(part, width, rows));
+                let mut deep = [&mut *active, d_hidden].map(|part| cut(part, hidden, rows));
+                let mut masked = cut(masked, width, rows);
+                let mut stream = stream.as_deref_mut().map(|stream| cut(&mut stream[own.clone()], width, rows));
+                let tile = |first| {
+                    let [normalised, normed, d_normed, dx] = wide.each_mut().map(next);
+                    let [active, d_hidden] = deep.each_mut().map(next);
+                    let (masked, stream) = (next(&mut masked), stream.as_mut().map(next));
+                    Tile { first: block + first, normalised, normed, active, d_hidden, masked, d_normed, dx, stream }
                 };
-                try_each(tiles, |tile| context.tile(tile))?;
-                let masked = if masked.is_empty() { &context.dy[own] } else { &*masked };
-                let mut sums = BlockSums::default();
-                sums.weight((normed, width), (d_hidden, hidden), dw1.f32(), (hidden, 0));
-                sums.weight((active, hidden), (masked, width), dw2.f32(), (width, 0));
-                sums.columns(d_hidden, db1.f32());
-                sums.columns(masked, db2.f32());
-                sums.norm(normalised, d_normed, dgamma.f32(), dbeta.f32());
-                sums.run(environment)?;
-            }
-            Ok(())
-        },
-    )
+                (0..count).step_by(rows).map(tile).collect()
+            };
+            try_each(tiles, |tile| context.tile(tile))?;
+            let masked = if masked.is_empty() { &context.dy[own] } else { &*masked };
+            let mut sums = BlockSums::default();
+            sums.weight((normed, width), (d_hidden, hidden), dw1.f32(), (hidden, 0));
+            sums.weight((active, hidden), (masked, width), dw2.f32(), (width, 0));
+            sums.columns(d_hidden, db1.f32());
+            sums.columns(masked, db2.f32());
+            sums.norm(normalised, d_normed, dgamma.f32(), dbeta.f32());
+            sums.run(environment)?;
+        }
+        Ok(())
+    })
 }
 
 /// The next piece; nothing where there are none.

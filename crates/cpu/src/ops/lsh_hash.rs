@@ -1,7 +1,7 @@
 //! `lsh_hash` on the CPU: 16 tokens side by side in the lanes of a vector, the columns of the rotations as keys.
 
-use crate::attention::{dots_of_rows, with_memory};
 use crate::attention::lanes::{self, Kernel, LANES, Lanes, Line, lines_of, transpose};
+use crate::attention::{dots_of_rows, with_memory};
 use crate::environment::{Environment, Fault, Operands};
 use rayon::prelude::*;
 use reformer_tensor::op::LshHash;
@@ -25,7 +25,8 @@ pub(super) fn run(op: &LshHash, environment: &Environment, operands: &mut Operan
     let (width, columns) = (op.heads.width, op.columns());
     let per_row = lines_of(width);
     for (head, buckets) in buckets.chunks_mut(op.rounds * rows).enumerate() {
-        let rotation = &rotations.f32()[(op.heads.first + head) * op.rounds * width * columns..][..op.rounds * width * columns];
+        let rotation =
+            &rotations.f32()[(op.heads.first + head) * op.rounds * width * columns..][..op.rounds * width * columns];
         with_memory(op.rounds * columns * per_row, |turned| {
             turn(rotation, width, columns, turned);
             let turned = &*turned;

@@ -57,7 +57,8 @@ pub(crate) fn run(op: &Op, environment: &Environment, operands: &mut Operands<'_
 /// What an op takes beside its operands. Attention and sorting keep memory of their own, which is a few tiles a thread.
 fn need(program: &Program, instruction: &Instruction, environment: &Environment) -> Need {
     let read = |index: usize| instruction.reads.get(index).map_or(Shape::new(&[0]), |&id| program.info(id).shape);
-    let updated = |index: usize| instruction.updates.get(index).map_or(Shape::new(&[0]), |&(id, _)| program.info(id).shape);
+    let updated =
+        |index: usize| instruction.updates.get(index).map_or(Shape::new(&[0]), |&(id, _)| program.info(id).shape);
     match &instruction.op {
         Op::Zeros(_)
         | Op::LshHash(_)
