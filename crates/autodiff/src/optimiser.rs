@@ -29,7 +29,7 @@ impl Default for Optimiser {
     }
 }
 
-/// Records a step for every parameter; returns the norm of all gradients before clipping. Input: `schedule` [4].
+/// Records a step for every parameter; returns the norm of all gradients before clipping. Input: `schedule` `[4]`.
 pub fn adamw(program: &mut Program, parameters: &[Tensor], optimiser: &Optimiser) -> Tensor {
     let schedule = program.input("schedule", shape![4], DType::F32);
     let names: Vec<String> = parameters.iter().map(|parameter| program.info(parameter.id).name.clone()).collect();

@@ -102,7 +102,7 @@ impl Fixture {
         self.input(name, HostTensor::u32(shape, data), DType::U32)
     }
 
-    /// An input [rows, columns] of normal numbers.
+    /// An input `[rows, columns]` of normal numbers.
     pub fn activation(&mut self, name: &str, columns: usize, deviation: f32) -> Tensor {
         let tensor = self.normal(name, shape![self.rows, columns], 0.0, deviation);
         self.input(name, tensor, DType::F32)
@@ -114,7 +114,7 @@ impl Fixture {
         self.state(name, tensor, DType::F32)
     }
 
-    /// A weight [inputs, outputs] that keeps the size of what it multiplies.
+    /// A weight `[inputs, outputs]` that keeps the size of what it multiplies.
     pub fn weight(&mut self, name: &str, inputs: usize, outputs: usize) -> Tensor {
         self.parameter(name, shape![inputs, outputs], 0.0, 1.0 / (inputs as f32).sqrt())
     }
@@ -127,7 +127,7 @@ impl Fixture {
         recorded
     }
 
-    /// A residual stream [rows, width] of normal numbers, in the unit of its type.
+    /// A residual stream `[rows, width]` of normal numbers, in the unit of its type.
     pub fn stream(&mut self, name: &str, width: usize, dtype: DType, home: Home) -> Tensor {
         let numbers = self.normal(name, shape![self.rows, width], 0.3, 1.0);
         let tensor = as_stream(numbers, dtype);

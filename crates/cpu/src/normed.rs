@@ -11,9 +11,9 @@ pub(crate) struct NormTile<'a> {
     pub unit: Unit,
     pub gamma: &'a [f32],
     pub beta: &'a [f32],
-    /// [rows, width].
+    /// `[rows, width]`.
     pub out: &'a mut [f32],
-    /// n [rows, width] and 1/√(var + ε) [rows].
+    /// n `[rows, width]` and 1/√(var + ε) `[rows]`.
     pub keep: Option<(&'a mut [f32], &'a mut [f32])>,
 }
 

@@ -33,10 +33,10 @@ fn extent(m: usize, n: usize, row_stride: usize, column_stride: usize) -> usize 
     if m == 0 || n == 0 { 0 } else { (m - 1) * row_stride + (n - 1) * column_stride + 1 }
 }
 
-/// out[m, n] (+)= a[m, k]·b[k, n]. The sum over k is cut in blocks of [`PRODUCT_BLOCK`], added in ascending order, since gemm
+/// out`[m, n]` (+)= a`[m, k]`·b`[k, n]`. The sum over k is cut in blocks of [`PRODUCT_BLOCK`], added in ascending order, since gemm
 /// itself cuts longer sums by cache sizes. `out` has rows of `out_stride`, contiguous within.
 ///
-/// For `b` with rows contiguous (weights as [in, out]) a row's bits do not depend on m: see the test. With transposed weights
+/// For `b` with rows contiguous (weights as `[in, out]`) a row's bits do not depend on m: see the test. With transposed weights
 /// small products take another path, and large ones spend an eighth of their time on packing: transpose first.
 #[allow(unsafe_code)]
 pub(crate) fn product(
@@ -114,7 +114,7 @@ fn column((m, k): (usize, usize), a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32],
 /// Edge of the square blocks that are transposed together: both sides stay in the first-level cache.
 const BLOCK: usize = 32;
 
-/// out[column, row] = data[row, column] for a matrix of `columns`, its rows `stride` apart; `out` is [columns, rows].
+/// out`[column, row]` = data`[row, column]` for a matrix of `columns`, its rows `stride` apart; `out` is `[columns, rows]`.
 pub(crate) fn transpose(data: &[f32], stride: usize, (rows, columns): (usize, usize), out: &mut [f32]) {
     out[..rows * columns].par_chunks_mut((BLOCK * rows).max(1)).enumerate().for_each(|(block, out)| {
         let first = block * BLOCK;

@@ -86,13 +86,13 @@ pub(crate) struct AddShares<'a> {
     pub width: usize,
     pub unit: Unit,
     pub direction: Direction,
-    /// [width].
+    /// `[width]`.
     pub bias: Option<&'a [f32]>,
-    /// The dropout's mask, [rows, width].
+    /// The dropout's mask, `[rows, width]`.
     pub factors: Option<&'a [f32]>,
-    /// [rows, width].
+    /// `[rows, width]`.
     pub share: &'a mut [f32],
-    /// [rows, width].
+    /// `[rows, width]`.
     pub stream: &'a mut [u32],
 }
 

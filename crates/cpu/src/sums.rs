@@ -24,8 +24,8 @@ enum Task<'a> {
 }
 
 impl<'a> BlockSums<'a> {
-    /// out[:, offset..offset + columns] += leftᵀ·right, where `left` is [rows, m] and `right` [rows, columns]; `out` is
-    /// [m, stride].
+    /// out`[:, offset..offset + columns]` += leftᵀ·right, where `left` is `[rows, m]` and `right` `[rows, columns]`; `out` is
+    /// `[m, stride]`.
     pub fn weight(
         &mut self,
         (left, m): (&'a [f32], usize),

@@ -1,6 +1,6 @@
 //! Whole programs: training (accumulate and apply), evaluation, decoding. Each is a list that any backend can run.
 //!
-//! Inputs of all: `tokens`, `positions` [rows] u32 (positions restart in each segment), `key` [2] u32, and `layer.NNN.rotations`
+//! Inputs of all: `tokens`, `positions` `[rows]` u32 (positions restart in each segment), `key` `[2]` u32, and `layer.NNN.rotations`
 //! of each LSH layer (see [`crate::random_inputs`]).
 
 use crate::layers::{Attending, common, head, trunk};
@@ -25,9 +25,9 @@ fn forward(config: &ModelConfig, rows: usize, head_group: usize, rate: f32, stre
     Forward { program, losses }
 }
 
-/// One batch of training: adds the gradient of Σ losses onto the states `gradient.*`, and hands back `losses` [rows].
+/// One batch of training: adds the gradient of Σ losses onto the states `gradient.*`, and hands back `losses` `[rows]`.
 ///
-/// Further inputs: `segments` [rows] u32 (the row where a token's segment starts), `targets` [rows] u32, `weights` [rows] f32
+/// Further inputs: `segments` `[rows]` u32 (the row where a token's segment starts), `targets` `[rows]` u32, `weights` `[rows]` f32
 /// (0: the row is not scored; else 1 over the number of scored rows of the step).
 pub fn training(config: &ModelConfig, rows: usize, choice: MemoryChoice) -> Program {
     training_with(config, rows, choice, config.stream())
@@ -46,7 +46,7 @@ pub fn training_with(config: &ModelConfig, rows: usize, choice: MemoryChoice, st
 }
 
 /// The step after one or more [`training`] runs: clips by the global norm, takes a step of AdamW, zeroes the gradient sums.
-/// Input `schedule` [4] f32 (see [`reformer_tensor::op::AdamW`]); output `gradient_norm` [1].
+/// Input `schedule` `[4]` f32 (see [`reformer_tensor::op::AdamW`]); output `gradient_norm` `[1]`.
 pub fn apply(config: &ModelConfig, optimiser: &Optimiser) -> Program {
     let mut program = Program::new();
     program.set_scope("optimiser");
@@ -57,7 +57,7 @@ pub fn apply(config: &ModelConfig, optimiser: &Optimiser) -> Program {
     program
 }
 
-/// Losses of a batch, dropout off: inputs as [`training`], output `losses` [rows].
+/// Losses of a batch, dropout off: inputs as [`training`], output `losses` `[rows]`.
 pub fn evaluation(config: &ModelConfig, rows: usize, head_group: usize) -> Program {
     evaluation_with(config, rows, head_group, config.stream())
 }
@@ -69,7 +69,7 @@ pub fn evaluation_with(config: &ModelConfig, rows: usize, head_group: usize, str
     program
 }
 
-/// Logits of `chosen` rows in one full forward pass: inputs as [`evaluation`] without targets and weights, and `chosen` [chosen] u32.
+/// Logits of `chosen` rows in one full forward pass: inputs as [`evaluation`] without targets and weights, and `chosen` `[chosen]` u32.
 pub fn full_logits(config: &ModelConfig, rows: usize, chosen: usize, head_group: usize) -> Program {
     let mut program = Program::new();
     let common = common(&mut program, rows);
@@ -77,8 +77,8 @@ pub fn full_logits(config: &ModelConfig, rows: usize, chosen: usize, head_group:
     finish_logits(program, config, common, Attending::Whole { segments, head_group }, chosen)
 }
 
-/// Appends `rows` tokens to the caches of `batch` conversations; output `logits` [chosen, vocabulary] of the rows `chosen`.
-/// Further inputs: `cache_rows` [rows] u32 (the conversation of each token, or [`reformer_tensor::op::NO_ROW`]), `chosen` [chosen] u32.
+/// Appends `rows` tokens to the caches of `batch` conversations; output `logits` `[chosen, vocabulary]` of the rows `chosen`.
+/// Further inputs: `cache_rows` `[rows]` u32 (the conversation of each token, or [`reformer_tensor::op::NO_ROW`]), `chosen` `[chosen]` u32.
 pub fn decoding(config: &ModelConfig, rows: usize, batch: usize, chosen: usize) -> Program {
     let mut program = Program::new();
     let common = common(&mut program, rows);

@@ -5,7 +5,7 @@ use crate::fixture::{self, Expectation, Fixture};
 use reformer_tensor::op::SortByBucket;
 use reformer_tensor::{Tensor, shape};
 
-/// Buckets [heads, rounds, rows], each row's from itself alone: half of the tokens are in the first three, the rest anywhere,
+/// Buckets `[heads, rounds, rows]`, each row's from itself alone: half of the tokens are in the first three, the rest anywhere,
 /// so that crowded buckets stand beside empty ones.
 pub(crate) fn crowded_buckets(fixture: &mut Fixture, heads: usize, rounds: usize, buckets: usize) -> Tensor {
     let rows = fixture.rows;

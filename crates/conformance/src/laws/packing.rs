@@ -41,7 +41,7 @@ fn law(backend: &dyn Backend, pattern: Pattern) -> Result<usize, String> {
     Ok(rows * HEADS.columns())
 }
 
-/// Rows of a tensor [rows, columns].
+/// Rows of a tensor `[rows, columns]`.
 fn part(tensor: &HostTensor, rows: Range<usize>) -> HostTensor {
     let columns = tensor.shape.dim(1);
     let range = rows.start * columns..rows.end * columns;

@@ -14,20 +14,20 @@ const PARALLEL_WORK: usize = 1 << 18;
 
 /// An op's operands.
 pub(crate) struct Cached<'a> {
-    /// Queries (or shared queries and keys), keys, values: [rows, columns].
+    /// Queries (or shared queries and keys), keys, values: `[rows, columns]`.
     pub query: &'a [f32],
     pub key: &'a [f32],
     pub value: &'a [f32],
     pub positions: &'a [u32],
     pub cache_rows: &'a [u32],
-    /// [heads, rounds, rows]; empty without LSH.
+    /// `[heads, rounds, rows]`; empty without LSH.
     pub buckets: &'a [u32],
-    /// [batch, heads, capacity, width].
+    /// `[batch, heads, capacity, width]`.
     pub keys: &'a mut [f32],
     pub values: &'a mut [f32],
-    /// [batch, heads, words].
+    /// `[batch, heads, words]`.
     pub index: &'a mut [u32],
-    /// [rows, columns].
+    /// `[rows, columns]`.
     pub context: &'a mut [f32],
 }
 
@@ -47,7 +47,7 @@ struct HeadTokens<'a, 's> {
     value: Columns<'a>,
     positions: &'a [u32],
     cache_rows: &'a [u32],
-    /// [rounds, rows].
+    /// `[rounds, rows]`.
     buckets: &'a [u32],
     /// By batch row.
     caches: Vec<Cache<'s>>,

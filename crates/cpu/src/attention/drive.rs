@@ -14,7 +14,7 @@ use std::mem::take;
 /// Rows of several tensors that belong to one piece.
 struct Share<'s> {
     piece: Piece,
-    /// Tensors [rows, columns].
+    /// Tensors `[rows, columns]`.
     activations: Vec<&'s mut [f32]>,
     /// Per head.
     z: Vec<&'s mut [f32]>,
@@ -158,11 +158,11 @@ fn forward_head(
 
 /// What `attention_gradient` reads beside the problem.
 pub(crate) struct Upstream<'a> {
-    /// [heads, rows].
+    /// `[heads, rows]`.
     pub z: &'a [f32],
-    /// [heads, rows].
+    /// `[heads, rows]`.
     pub delta: &'a [f32],
-    /// [rows, columns].
+    /// `[rows, columns]`.
     pub d_context: &'a [f32],
 }
 

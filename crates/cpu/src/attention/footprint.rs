@@ -9,7 +9,7 @@ use reformer_tensor::Op;
 use reformer_tensor::op::{CachePattern, HeadRange, Pattern};
 
 /// Bytes that an instruction takes at most while it runs over `rows` rows with `threads` threads; 0 for ops that are no part of
-/// attention. Sorted rounds in one long segment need their results by slot, [rows, head_width], once (forward) or twice
+/// attention. Sorted rounds in one long segment need their results by slot, `[rows, head_width]`, once (forward) or twice
 /// (backward); everything else is tiles per thread.
 #[allow(dead_code, reason = "the sum over a program is made in `ops/mod.rs`")]
 pub(crate) fn scratch_bytes(op: &Op, rows: usize, threads: usize) -> u64 {

@@ -6,7 +6,7 @@ use crate::simd::Arithmetic;
 use reformer_tensor::op::KEY_EPSILON;
 use std::ops::Range;
 
-/// One head's columns of an activation [rows, heads · width].
+/// One head's columns of an activation `[rows, heads · width]`.
 #[derive(Clone, Copy)]
 pub(super) struct Columns<'a> {
     pub data: &'a [f32],

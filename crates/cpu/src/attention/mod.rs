@@ -77,9 +77,9 @@ pub(crate) struct Problem<'a> {
     query: &'a [f32],
     key: &'a [f32],
     value: &'a [f32],
-    /// `order` and `slot`, [heads, rounds, rows], where tokens are sorted.
+    /// `order` and `slot`, `[heads, rounds, rows]`, where tokens are sorted.
     sorted: Option<(&'a [u32], &'a [u32])>,
-    /// [heads, rounds, rows], or [rows] for all heads where tokens are not sorted.
+    /// `[heads, rounds, rows]`, or `[rows]` for all heads where tokens are not sorted.
     low: Cow<'a, [u32]>,
     pub tiling: Tiling,
 }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-/// A tensor [rows, stride] of which tasks take disjoint row pieces.
+/// A tensor `[rows, stride]` of which tasks take disjoint row pieces.
 ///
 /// Sorted order scatters a task's rows over the whole tensor, so that no safe split of the slice exists; the alternative,
 /// per-task results and a second pass that copies them, costs as much memory traffic as the attention itself.

@@ -16,7 +16,7 @@ struct Case {
     window: usize,
     /// First row of each token's segment.
     segments: Vec<u32>,
-    /// [heads, rounds, rows]; empty if queries and keys are separate.
+    /// `[heads, rounds, rows]`; empty if queries and keys are separate.
     buckets: Vec<u32>,
     order: Vec<u32>,
     slot: Vec<u32>,

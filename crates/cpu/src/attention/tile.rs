@@ -45,7 +45,7 @@ impl Queries {
     }
 }
 
-/// out[d][lane] = scale · row of lane at d. Unused lanes hold zeros.
+/// out[d]`[lane]` = scale · row of lane at d. Unused lanes hold zeros.
 #[inline(always)]
 pub(crate) fn transpose<'a>(
     queries: &Queries,
@@ -68,7 +68,7 @@ pub(crate) fn transpose<'a>(
     }
 }
 
-/// out[j][lane] = Σ_d left[d][lane]·rows[j][d], ascending in d, one chain a pair.
+/// out[j]`[lane]` = Σ_d left[d]`[lane]`·rows[j]`[d]`, ascending in d, one chain a pair.
 #[inline(always)]
 pub(crate) fn dots<A: Arithmetic>(left: &[Lanes], rows: &[f32], width: usize, out: &mut [Lanes]) {
     let left = &left[..width];
@@ -99,7 +99,7 @@ pub(crate) fn dots<A: Arithmetic>(left: &[Lanes], rows: &[f32], width: usize, ou
     }
 }
 
-/// out[d][lane] = Σ_j weights[j][lane]·rows[j][d], ascending in j.
+/// out[d]`[lane]` = Σ_j weights[j]`[lane]`·rows[j]`[d]`, ascending in j.
 #[inline(always)]
 pub(crate) fn weighted<A: Arithmetic>(weights: &[Lanes], rows: &[f32], width: usize, out: &mut [Lanes]) {
     let whole = width - width % TOGETHER;
@@ -126,7 +126,7 @@ pub(crate) fn weighted<A: Arithmetic>(weights: &[Lanes], rows: &[f32], width: us
     }
 }
 
-/// sums[j][d] += Σ_lane weights[j][lane]·rows[lane][d], ascending in lane; `rows` [LANES, width], unused lanes zero.
+/// sums[j]`[d]` += Σ_lane weights[j]`[lane]`·rows[lane]`[d]`, ascending in lane; `rows` `[LANES, width]`, unused lanes zero.
 #[inline(always)]
 pub(crate) fn scatter<A: Arithmetic>(weights: &[Lanes], rows: &[f32], width: usize, sums: &mut [f32]) {
     let whole = width - width % LANES;

@@ -124,9 +124,9 @@ struct Context<'a> {
     /// γ and β.
     norm: [&'a [f32]; 2],
     dy: &'a [f32],
-    /// [width, hidden] and [hidden, width].
+    /// `[width, hidden]` and `[hidden, width]`.
     weights: [&'a [f32]; 2],
-    /// [hidden, width] and [width, hidden].
+    /// `[hidden, width]` and `[width, hidden]`.
     transposed: [&'a [f32]; 2],
     biases: [&'a [f32]; 2],
     mask: Mask,

@@ -88,7 +88,7 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// Normed rows [rows, 2·width] and logits [rows, vocabulary] of chosen rows; `keep` takes n and 1/√(var + ε).
+    /// Normed rows `[rows, 2·width]` and logits `[rows, vocabulary]` of chosen rows; `keep` takes n and 1/√(var + ε).
     pub fn logits(
         &self,
         level: Level,

@@ -93,7 +93,7 @@ pub(super) fn run(_op: &HeadLossGradient, environment: &Environment, operands: &
 struct Context<'a> {
     environment: &'a Environment,
     head: Head<'a>,
-    /// [vocabulary, 2·width].
+    /// `[vocabulary, 2·width]`.
     transposed: &'a [f32],
     targets: &'a [u32],
     weights: &'a [f32],

@@ -50,7 +50,7 @@ pub(super) fn run(op: &LshHash, environment: &Environment, operands: &mut Operan
     Ok(())
 }
 
-/// Rotations [rounds, width, columns] as rows [rounds, columns, width], each filled up to whole lines.
+/// Rotations `[rounds, width, columns]` as rows `[rounds, columns, width]`, each filled up to whole lines.
 fn turn(rotation: &[f32], width: usize, columns: usize, turned: &mut [Line]) {
     let padded = lines_of(width) * LANES;
     let turned: &mut [f32] = bytemuck::cast_slice_mut(turned);
@@ -112,7 +112,7 @@ impl Kernel for Hash<'_, '_> {
     }
 }
 
-/// argmax([y, -y]) per lane, ties to the lowest index.
+/// argmax(`[y, -y]`) per lane, ties to the lowest index.
 #[inline(always)]
 fn best(products: &[Line]) -> [u32; LANES] {
     let mut best = [0u32; LANES];

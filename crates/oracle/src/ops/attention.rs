@@ -92,7 +92,7 @@ impl Head {
     }
 }
 
-/// One head's part of [rows, heads·head_width].
+/// One head's part of `[rows, heads·head_width]`.
 pub(super) fn own_rows(array: &Array, heads: HeadRange, head: usize) -> Vec<Vec<f64>> {
     let columns = head * heads.width..(head + 1) * heads.width;
     array.real().chunks_exact(heads.columns().max(1)).map(|row| row[columns.clone()].to_vec()).collect()

@@ -1,4 +1,4 @@
-//! `embed`: round(mask·(table[token] + position(p))). The gradient finds its rows of the tables here.
+//! `embed`: round(mask·(table`[token]` + position(p))). The gradient finds its rows of the tables here.
 
 use crate::array::Array;
 use crate::fault::{Fault, index};

@@ -1,4 +1,4 @@
-//! `lsh_hash`: bucket = Σ_f stride_f · argmax([x·A_f, −x·A_f]), ties to the lowest index.
+//! `lsh_hash`: bucket = Σ_f stride_f · argmax(`[x·A_f, −x·A_f]`), ties to the lowest index.
 
 use crate::array::Array;
 use crate::fault::{Fault, index};

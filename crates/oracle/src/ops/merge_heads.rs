@@ -1,4 +1,4 @@
-//! `merge_heads`: stream ± Σ_head fix(mask·(context_head·W[head])), head by head.
+//! `merge_heads`: stream ± Σ_head fix(mask·(context_head·W`[head]`)), head by head.
 
 use crate::array::Array;
 use crate::fault::Fault;
@@ -21,7 +21,7 @@ pub(super) fn run(op: &MergeHeads, reads: &[&Array], updates: &mut [Array]) -> R
     Ok(())
 }
 
-/// The rows of a weight [heads·head_width, width] that belong to head `head` of a range.
+/// The rows of a weight `[heads·head_width, width]` that belong to head `head` of a range.
 pub(super) fn of_head(weight: &Array, heads: HeadRange, head: usize) -> Part<'_> {
     let first = heads.offset() + head * heads.width;
     Part { rows: first..first + heads.width, ..Part::whole(weight.real(), weight.shape.dim(1)) }

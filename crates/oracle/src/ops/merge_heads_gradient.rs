@@ -1,4 +1,4 @@
-//! `merge_heads_gradient`: with m = mask·dy: d_context = m·W[head]ᵀ, dW[head] += contextᵀ·m, delta = d_context·context.
+//! `merge_heads_gradient`: with m = mask·dy: d_context = m·W`[head]`ᵀ, dW`[head]` += contextᵀ·m, delta = d_context·context.
 
 use super::merge_heads;
 use crate::array::Array;

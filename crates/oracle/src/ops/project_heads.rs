@@ -1,4 +1,4 @@
-//! `project_heads`: LN(x)·W_m[:, range].
+//! `project_heads`: LN(x)·W_m`[:, range]`.
 
 use crate::array::Array;
 use crate::product::Part;
@@ -17,7 +17,7 @@ pub(super) fn run(op: &ProjectHeads, reads: &[&Array], writes: &mut [Array]) {
     }
 }
 
-/// The columns of a weight [width, heads·head_width] that belong to a range of heads.
+/// The columns of a weight `[width, heads·head_width]` that belong to a range of heads.
 pub(super) fn heads(weight: &Array, heads: HeadRange) -> Part<'_> {
     let part = Part::whole(weight.real(), weight.shape.dim(1));
     Part { columns: heads.offset()..heads.offset() + heads.columns(), ..part }

@@ -1,4 +1,4 @@
-//! `project_heads_gradient`: dW_m[:, range] += LN(x)ᵀ·d_m; d_normed += Σ_head Σ_m d_m[:, head]·W_m[:, head]ᵀ.
+//! `project_heads_gradient`: dW_m`[:, range]` += LN(x)ᵀ·d_m; d_normed += Σ_head Σ_m d_m`[:, head]`·W_m`[:, head]`ᵀ.
 
 use super::project_heads;
 use crate::array::Array;

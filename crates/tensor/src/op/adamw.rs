@@ -5,7 +5,7 @@ use crate::{Program, Tensor};
 /// g' = g·min(1, clip/norm); m = β1·m + (1−β1)·g'; v = β2·v + (1−β2)·g'²;
 /// θ −= rate·(m/(1−β1ᵗ)/(√(v/(1−β2ᵗ)) + ε) + decay·θ); g = 0, ready for the next sum.
 ///
-/// Reads: `norm` [1] (of all gradients), `schedule` [4] f32: the learning rate, 1−β1ᵗ, 1−β2ᵗ, and clip (0: don't clip).
+/// Reads: `norm` `[1]` (of all gradients), `schedule` `[4]` f32: the learning rate, 1−β1ᵗ, 1−β2ᵗ, and clip (0: don't clip).
 /// Updates: `parameter`, `first_moment`, `second_moment`, `gradient`, all of one shape.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct AdamW {

@@ -11,9 +11,9 @@ use crate::{DType, Program, Tensor, shape};
 /// Order of a row's result: per round the exact maximum of its new logits first, then Σ over keys in ascending slot order;
 /// rounds in ascending order, merged with a running maximum. A row's bits depend on its own keys only.
 ///
-/// Reads, LSH: `qk`, `v` [rows, range.columns()], `order`, `slot`, `low` [range.count, rounds, rows] u32.
-/// Reads, local and full: `q`, `k`, `v` [rows, range.columns()], `segments` [rows] u32 (the row where the token's segment starts).
-/// Writes: `context` [rows, range.columns()], `z` [range.count, rows].
+/// Reads, LSH: `qk`, `v` `[rows, range.columns()]`, `order`, `slot`, `low` `[range.count, rounds, rows]` u32.
+/// Reads, local and full: `q`, `k`, `v` `[rows, range.columns()]`, `segments` `[rows]` u32 (the row where the token's segment starts).
+/// Writes: `context` `[rows, range.columns()]`, `z` `[range.count, rows]`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Attention {
     /// Which keys are seen.
@@ -26,8 +26,8 @@ pub struct Attention {
 /// dq = Σ dS k, dk = Σ dS q, dv = Σ p do; the own token of LSH is left out of dS, not of dv.
 /// LSH: dqk = dq + (dk − k(k·dk))/ν, ν = √(Σqk² + D·10⁻⁶).
 ///
-/// Reads: what [`Attention`] reads, then `z` [range.count, rows], `delta` [range.count, rows] (do·context), `d_context` [rows, columns].
-/// Writes: LSH `dqk`, `dv`; local and full `dq`, `dk`, `dv`; [rows, columns] each.
+/// Reads: what [`Attention`] reads, then `z` `[range.count, rows]`, `delta` `[range.count, rows]` (do·context), `d_context` `[rows, columns]`.
+/// Writes: LSH `dqk`, `dv`; local and full `dq`, `dk`, `dv`; `[rows, columns]` each.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct AttentionGradient {
     /// Which keys are seen.

@@ -7,10 +7,10 @@ use crate::{DType, Program, Tensor, shape};
 /// cache; append its key and value; attend over what the cache then holds. Tokens of one cache row have positions 0, 1, 2, …
 /// over time. Bit for bit what [`super::Attention`] computes for the token in one full forward pass (on one backend).
 ///
-/// Reads, LSH: `qk`, `v` [rows, columns], `positions` [rows] u32, `cache_rows` [rows] u32, `buckets` [heads, rounds, rows] u32.
-/// Reads, local and full: `q`, `k`, `v` [rows, columns], `positions`, `cache_rows`.
-/// Updates: `keys`, `values` [batch, heads, capacity, head_width] f32 and `index` [batch, heads, words] u32; see [`CacheLayout`].
-/// Writes: `context` [rows, columns]; zero where the cache row is [`super::NO_ROW`].
+/// Reads, LSH: `qk`, `v` `[rows, columns]`, `positions` `[rows]` u32, `cache_rows` `[rows]` u32, `buckets` `[heads, rounds, rows]` u32.
+/// Reads, local and full: `q`, `k`, `v` `[rows, columns]`, `positions`, `cache_rows`.
+/// Updates: `keys`, `values` `[batch, heads, capacity, head_width]` f32 and `index` `[batch, heads, words]` u32; see [`CacheLayout`].
+/// Writes: `context` `[rows, columns]`; zero where the cache row is [`super::NO_ROW`].
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct AttentionCached {
     /// What the cache keeps.
@@ -26,9 +26,9 @@ pub struct AttentionCached {
 /// Local: entry `position % window`. Full: entry `position`. `index` is one unused word.
 /// LSH: entries are taken from a free list and given back when no list refers to them any more, so memory is bounded by
 /// rounds·buckets·window whatever the context's length. `index` holds, one after another:
-/// `lists` [rounds, buckets, window] entry numbers, a ring (append number a goes to a % window);
-/// `counts` [rounds, buckets] of tokens ever appended; `references` [capacity] lists that hold the entry;
-/// `free` [capacity] a stack of free entries; `free_count` one word: how many are on it.
+/// `lists` `[rounds, buckets, window]` entry numbers, a ring (append number a goes to a % window);
+/// `counts` `[rounds, buckets]` of tokens ever appended; `references` `[capacity]` lists that hold the entry;
+/// `free` `[capacity]` a stack of free entries; `free_count` one word: how many are on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CacheLayout {
     /// Entries of keys and values.

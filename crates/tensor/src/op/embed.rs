@@ -3,10 +3,10 @@
 use super::{Dropout, PositionKind};
 use crate::{DType, Program, Tensor, shape};
 
-/// stream[i] = round(dropout(table[tokens[i]] + position(positions[i]))), rounded to the stream's unit, ties to even.
+/// stream`[i]` = round(dropout(table[tokens`[i]`] + position(positions`[i]`))), rounded to the stream's unit, ties to even.
 ///
-/// Reads: `tokens` [rows] u32, `positions` [rows] u32, `key` [2] u32, `table` [vocabulary, width], position table(s):
-/// learned [positions, width], or axial [outer, outer_width] and [inner, width − outer_width]. Writes: `stream` [rows, width].
+/// Reads: `tokens` `[rows]` u32, `positions` `[rows]` u32, `key` `[2]` u32, `table` `[vocabulary, width]`, position table(s):
+/// learned `[positions, width]`, or axial `[outer, outer_width]` and `[inner, width − outer_width]`. Writes: `stream` `[rows, width]`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Embed {
     /// How positions become vectors.
@@ -20,7 +20,7 @@ pub struct Embed {
 /// Gradient of [`Embed`]; both streams start as the embedding, so their gradients are added: d = mask·(dx1 + dx2).
 /// Rows are added onto the tables in ascending row order, straight through the rounding.
 ///
-/// Reads: `tokens`, `positions`, `key`, `dx1` [rows, width], `dx2` [rows, width]. Updates: the tables' gradients.
+/// Reads: `tokens`, `positions`, `key`, `dx1` `[rows, width]`, `dx2` `[rows, width]`. Updates: the tables' gradients.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct EmbedGradient {
     /// As recorded forward.
@@ -32,7 +32,7 @@ pub struct EmbedGradient {
 /// The embedding's tables, or their gradients.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EmbedParameters {
-    /// [vocabulary, width].
+    /// `[vocabulary, width]`.
     pub table: Tensor,
     /// One table (learned) or two (axial).
     pub positions: Vec<Tensor>,

@@ -6,8 +6,8 @@ use crate::{Program, Tensor};
 /// stream ± fix(mask·(act(LN(x)·W1 + b1)·W2 + b2)), rounded to the stream's unit, ties to even. A share that is NaN or outside
 /// the stream's range stops the run.
 ///
-/// Reads: `x` stream [rows, width], `gamma`, `beta` [width], `w1` [width, hidden], `b1` [hidden], `w2` [hidden, width], `b2` [width], `key` [2] u32.
-/// Updates: `stream` [rows, width].
+/// Reads: `x` stream `[rows, width]`, `gamma`, `beta` `[width]`, `w1` `[width, hidden]`, `b1` `[hidden]`, `w2` `[hidden, width]`, `b2` `[width]`, `key` `[2]` u32.
+/// Updates: `stream` `[rows, width]`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct FeedForward {
     /// Add or take off.
@@ -21,8 +21,8 @@ pub struct FeedForward {
 /// Gradient of [`FeedForward`], straight through the rounding, all of it in row tiles of [`super::ROW_BLOCK`] in ascending order:
 /// gradients of the six parameters, dx += the branch's; with `rebuild` also stream −= the share, which is recomputed anyway.
 ///
-/// Reads: `x`, `gamma`, `beta`, then `dy` [rows, width] (index 3), `w1`, `b1`, `w2`, `b2`, `key`.
-/// Updates: `dx` [rows, width], `dgamma`, `dbeta`, `dw1`, `db1`, `dw2`, `db2`; with `rebuild` also `stream`, last.
+/// Reads: `x`, `gamma`, `beta`, then `dy` `[rows, width]` (index 3), `w1`, `b1`, `w2`, `b2`, `key`.
+/// Updates: `dx` `[rows, width]`, `dgamma`, `dbeta`, `dw1`, `db1`, `dw2`, `db2`; with `rebuild` also `stream`, last.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct FeedForwardGradient {
     /// The activation.
@@ -38,13 +38,13 @@ pub struct FeedForwardGradient {
 pub struct FeedForwardParameters {
     /// The norm before it.
     pub norm: NormParameters,
-    /// [width, hidden].
+    /// `[width, hidden]`.
     pub w1: Tensor,
-    /// [hidden].
+    /// `[hidden]`.
     pub b1: Tensor,
-    /// [hidden, width].
+    /// `[hidden, width]`.
     pub w2: Tensor,
-    /// [width].
+    /// `[width]`.
     pub b2: Tensor,
 }
 

@@ -5,7 +5,7 @@ use crate::{DType, Program, Tensor, shape};
 /// norm = √(Σ_tensors Σ_i g_i²): squares of each tensor in blocks of 4,096 elements, blocks and tensors in ascending order, in f64
 /// where the backend has it.
 ///
-/// Reads: the gradients, of any shape. Writes: `norm` [1].
+/// Reads: the gradients, of any shape. Writes: `norm` `[1]`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct GradientNorm;
 

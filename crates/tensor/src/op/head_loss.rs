@@ -2,30 +2,30 @@
 
 use crate::{DType, Program, Tensor, shape};
 
-/// losses[i] = weights[i]·(log Σ_t exp(logit_t) − logit_target), logits = LN([y1, y2])·W + bias, in row tiles.
+/// losses`[i]` = weights`[i]`·(log Σ_t exp(logit_t) − logit_target), logits = LN(`[y1, y2]`)·W + bias, in row tiles.
 /// A row whose weight is 0 has loss 0 and costs nothing.
 ///
-/// Reads: `y1`, `y2` streams [rows, width], `gamma`, `beta` [2·width], `weight` [2·width, vocabulary], `bias` [vocabulary],
-/// `targets` [rows] u32, `weights` [rows] f32. Writes: `losses` [rows].
+/// Reads: `y1`, `y2` streams `[rows, width]`, `gamma`, `beta` `[2·width]`, `weight` `[2·width, vocabulary]`, `bias` `[vocabulary]`,
+/// `targets` `[rows]` u32, `weights` `[rows]` f32. Writes: `losses` `[rows]`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct HeadLoss;
 
 /// Gradient of Σ losses of [`HeadLoss`], which it also writes, so that the forward op need not run.
 ///
-/// Reads: what [`HeadLoss`] reads. Updates: `dgamma`, `dbeta`, `dweight`, `dbias`. Writes: `dy1`, `dy2` [rows, width], `losses` [rows].
+/// Reads: what [`HeadLoss`] reads. Updates: `dgamma`, `dbeta`, `dweight`, `dbias`. Writes: `dy1`, `dy2` `[rows, width]`, `losses` `[rows]`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct HeadLossGradient;
 
 /// The head's parameters, or their gradients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HeadParameters {
-    /// [2·width].
+    /// `[2·width]`.
     pub gamma: Tensor,
-    /// [2·width].
+    /// `[2·width]`.
     pub beta: Tensor,
-    /// [2·width, vocabulary].
+    /// `[2·width, vocabulary]`.
     pub weight: Tensor,
-    /// [vocabulary].
+    /// `[vocabulary]`.
     pub bias: Tensor,
 }
 

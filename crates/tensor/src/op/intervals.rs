@@ -2,10 +2,10 @@
 
 use crate::{DType, Program, Tensor};
 
-/// low[i] = max(first slot of i's group, slot[i] − window + 1), where a group is a run of slots of one segment and bucket.
+/// low`[i]` = max(first slot of i's group, slot`[i]` − window + 1), where a group is a run of slots of one segment and bucket.
 ///
-/// Reads: `buckets` [heads, rounds, rows] u32, `segments` [rows] u32, `order`, `slot` [heads, rounds, rows] u32.
-/// Writes: `low` [heads, rounds, rows] u32, by token (not by slot).
+/// Reads: `buckets` `[heads, rounds, rows]` u32, `segments` `[rows]` u32, `order`, `slot` `[heads, rounds, rows]` u32.
+/// Writes: `low` `[heads, rounds, rows]` u32, by token (not by slot).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Intervals {
     /// Tokens seen per round, the query's own included.

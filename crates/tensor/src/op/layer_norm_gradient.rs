@@ -7,8 +7,8 @@ use crate::{Program, Tensor};
 /// With n = (x − mean)/√(var + ε): dγ += Σ_rows d·n, dβ += Σ_rows d, dx += (g − mean(g) − n·mean(g·n))/√(var + ε), g = d·γ.
 /// The sums over rows run in ascending blocks of [`super::ROW_BLOCK`].
 ///
-/// Reads: `x` stream [rows, width], `gamma` [width], `d_normed` [rows, width].
-/// Updates: `dx` [rows, width], `dgamma` [width], `dbeta` [width].
+/// Reads: `x` stream `[rows, width]`, `gamma` `[width]`, `d_normed` `[rows, width]`.
+/// Updates: `dx` `[rows, width]`, `dgamma` `[width]`, `dbeta` `[width]`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct LayerNormGradient;
 

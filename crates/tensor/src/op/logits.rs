@@ -3,10 +3,10 @@
 use super::HeadParameters;
 use crate::{DType, Program, Tensor, shape};
 
-/// logits[m] = LN([y1, y2][rows[m]])·W + bias: the same bits as the head of [`super::HeadLoss`] for that row.
+/// logits`[m]` = LN([y1, y2][rows`[m]`])·W + bias: the same bits as the head of [`super::HeadLoss`] for that row.
 ///
-/// Reads: `y1`, `y2` streams [rows, width], `chosen` [count] u32, `gamma`, `beta` [2·width], `weight` [2·width, vocabulary] (index 5), `bias`.
-/// Writes: `logits` [count, vocabulary].
+/// Reads: `y1`, `y2` streams `[rows, width]`, `chosen` `[count]` u32, `gamma`, `beta` `[2·width]`, `weight` `[2·width, vocabulary]` (index 5), `bias`.
+/// Writes: `logits` `[count, vocabulary]`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Logits;
 

@@ -3,12 +3,12 @@
 use super::HeadRange;
 use crate::{DType, Program, Tensor, shape};
 
-/// bucket = Σ_f stride_f · argmax([x·A_f, −x·A_f]), ties to the lowest index, stride_f the product of the factors before f.
+/// bucket = Σ_f stride_f · argmax(`[x·A_f, −x·A_f]`), ties to the lowest index, stride_f the product of the factors before f.
 /// Factor f uses the next f/2 columns of the rotation. With buckets = 1 (no factors) every token is in bucket 0.
 /// Integers: no gradient. The product's order is ascending in the head's dimensions.
 ///
-/// Reads: `qk` [rows, range.columns()], not normalised; `rotations` [heads, rounds, head_width, Σf/2] of *all* the layer's heads.
-/// Writes: `buckets` [range.count, rounds, rows] u32.
+/// Reads: `qk` `[rows, range.columns()]`, not normalised; `rotations` `[heads, rounds, head_width, Σf/2]` of *all* the layer's heads.
+/// Writes: `buckets` `[range.count, rounds, rows]` u32.
 #[derive(Clone, PartialEq, Debug)]
 pub struct LshHash {
     /// The heads.

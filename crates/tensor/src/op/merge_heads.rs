@@ -3,11 +3,11 @@
 use super::{Direction, Dropout, HeadRange};
 use crate::{DType, Program, Shape, Tensor, shape};
 
-/// stream ± Σ_head fix(mask·(context_head·W[head])): head by head in ascending order, each share rounded to the stream's unit
+/// stream ± Σ_head fix(mask·(context_head·W`[head]`)): head by head in ascending order, each share rounded to the stream's unit
 /// (ties to even) and added as an integer, so that grouping heads changes nothing. A share that is NaN or outside
 /// the stream's range stops the run.
 ///
-/// Reads: `context` [rows, range.columns()], `weight` [heads·head_width, width], `key` [2] u32. Updates: `stream` [rows, width].
+/// Reads: `context` `[rows, range.columns()]`, `weight` `[heads·head_width, width]`, `key` `[2]` u32. Updates: `stream` `[rows, width]`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct MergeHeads {
     /// The heads.
@@ -19,10 +19,10 @@ pub struct MergeHeads {
 }
 
 /// Gradient of [`MergeHeads`], straight through the rounding; with m = mask·dy:
-/// d_context_head = m·W[head]ᵀ, dW[head] += context_headᵀ·m, delta_head = Σ_columns d_context_head·context_head.
+/// d_context_head = m·W`[head]`ᵀ, dW`[head]` += context_headᵀ·m, delta_head = Σ_columns d_context_head·context_head.
 ///
-/// Reads: `dy` [rows, width], `context` [rows, range.columns()], `weight`, `key`. Updates: `dweight` [heads·head_width, width].
-/// Writes: `d_context` [rows, range.columns()], `delta` [range.count, rows].
+/// Reads: `dy` `[rows, width]`, `context` `[rows, range.columns()]`, `weight`, `key`. Updates: `dweight` `[heads·head_width, width]`.
+/// Writes: `d_context` `[rows, range.columns()]`, `delta` `[range.count, rows]`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct MergeHeadsGradient {
     /// The heads.

@@ -124,7 +124,7 @@ pub enum Activation {
 /// How positions become vectors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PositionKind {
-    /// One table [positions, width].
+    /// One table `[positions, width]`.
     Learned,
     /// Position p is (p / inner, p % inner) in an outer·inner grid; the two tables' rows are concatenated.
     Axial {

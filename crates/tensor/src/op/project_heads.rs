@@ -5,19 +5,19 @@ use crate::{DType, Program, Shape, Tensor, shape};
 
 /// out_m = LN(x)·W_m[:, range]: LN in row tiles, never whole; no bias. Used with (qk, v) for LSH and (q, k, v) otherwise.
 ///
-/// Reads: `x` stream [rows, width], `gamma` [width], `beta` [width], weights [width, heads·head_width] each.
-/// Writes: [rows, range.columns()] a weight.
+/// Reads: `x` stream `[rows, width]`, `gamma` `[width]`, `beta` `[width]`, weights `[width, heads·head_width]` each.
+/// Writes: `[rows, range.columns()]` a weight.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ProjectHeads {
     /// The heads.
     pub heads: HeadRange,
 }
 
-/// Gradient of [`ProjectHeads`]: dW_m[:, range] += LN(x)ᵀ·d_m (blocks of rows in order);
-/// d_normed += Σ over heads in ascending order, per head over m in order: d_m[:, head]·W_m[:, head]ᵀ.
+/// Gradient of [`ProjectHeads`]: dW_m`[:, range]` += LN(x)ᵀ·d_m (blocks of rows in order);
+/// d_normed += Σ over heads in ascending order, per head over m in order: d_m`[:, head]`·W_m`[:, head]`ᵀ.
 ///
-/// Reads: `x`, `gamma`, `beta`, then every `d_m` [rows, range.columns()], then every weight.
-/// Updates: `d_normed` [rows, width], then every weight's gradient [width, heads·head_width].
+/// Reads: `x`, `gamma`, `beta`, then every `d_m` `[rows, range.columns()]`, then every weight.
+/// Updates: `d_normed` `[rows, width]`, then every weight's gradient `[width, heads·head_width]`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ProjectHeadsGradient {
     /// The heads.
@@ -29,9 +29,9 @@ pub struct ProjectHeadsGradient {
 /// Scale and shift of a layer norm, or their gradients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NormParameters {
-    /// [width].
+    /// `[width]`.
     pub gamma: Tensor,
-    /// [width].
+    /// `[width]`.
     pub beta: Tensor,
 }
 

@@ -5,8 +5,8 @@ use crate::{DType, Program, Tensor};
 /// Tokens in order of (segment, bucket, position): segments are contiguous, so a segment keeps its place in the row and is
 /// sorted within. `order[head, round, s]` is the token in slot s, `slot` its inverse.
 ///
-/// Reads: `buckets` [heads, rounds, rows] u32, below `buckets`; `segments` [rows] u32: the row at which the token's segment starts.
-/// Writes: `order`, `slot` [heads, rounds, rows] u32.
+/// Reads: `buckets` `[heads, rounds, rows]` u32, below `buckets`; `segments` `[rows]` u32: the row at which the token's segment starts.
+/// Writes: `order`, `slot` `[heads, rounds, rows]` u32.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct SortByBucket {
     /// Buckets per round.
