@@ -108,7 +108,7 @@ pub struct StepArguments {
     /// Batches whose gradients are summed for one step (1)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub accumulate: Option<usize>,
-    /// How many steps to train (tiny 800)
+    /// How many steps to train (tiny 1000)
     #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "minutes")]
     pub steps: Option<usize>,
     /// About how long to train; after 20 steps the number of steps that fits is fixed (chat 10 on sample, else 60; book 60)

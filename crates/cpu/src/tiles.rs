@@ -12,7 +12,7 @@ const STEP: usize = 16;
 
 /// Rows of a tile, so that every thread has one.
 pub(crate) fn tile_rows(rows: usize, environment: &Environment) -> usize {
-    rows.div_ceil(environment.threads.max(1)).next_multiple_of(STEP).min(MOST_ROWS)
+    rows.div_ceil(environment.threads.max(1)).next_multiple_of(STEP).clamp(STEP, MOST_ROWS)
 }
 
 /// Runs `work` on every item in parallel; the first fault, in order of the items, is returned.

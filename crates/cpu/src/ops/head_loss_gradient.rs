@@ -54,6 +54,10 @@ pub(super) fn run(_op: &HeadLossGradient, environment: &Environment, operands: &
             // Consecutive rows, of which only the scored ones take part.
             let rows = scored(weights, block..total.min(block + ROW_BLOCK));
             let count = rows.len();
+            if count == 0 {
+                // Padding alone: a batch that the epoch's last rows don't fill.
+                continue;
+            }
             let tile_size = tile_rows(count, environment).min(MOST_ROWS);
             let [normed, normalised, d_normed, dx] =
                 [&mut *normed, normalised, d_normed, dx].map(|rows| &mut rows[..count * wide]);
