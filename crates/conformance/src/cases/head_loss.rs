@@ -23,6 +23,8 @@ pub(super) const ODD: Sizes =
     Sizes { rows: 61, width: 24, vocabulary: 37, sharpness: 1.5, holes: false, stream: DType::STREAM };
 pub(super) const ONE_ROW: Sizes = Sizes { rows: 1, width: 8, ..ODD };
 pub(super) const HOLES: Sizes = Sizes { rows: 130, holes: true, ..ODD };
+/// The second block of rows is padding alone.
+pub(super) const EMPTY_BLOCK: Sizes = Sizes { rows: 1027, holes: true, ..ODD };
 pub(super) const ACROSS: Sizes = Sizes { rows: 1027, ..ODD };
 pub(super) const LARGE: Sizes = Sizes { rows: 17, width: 33, vocabulary: 1031, ..ODD };
 pub(super) const PLAIN_STREAM: Sizes = Sizes { stream: PLAIN, ..ODD };
@@ -78,6 +80,10 @@ pub(super) fn odd() -> Case {
 
 pub(super) fn unscored_rows() -> Case {
     case(HOLES)
+}
+
+pub(super) fn unscored_block() -> Case {
+    case(EMPTY_BLOCK)
 }
 
 pub(super) fn across_tiles() -> Case {

@@ -1,6 +1,6 @@
 //! Cases of `head_loss_gradient`.
 
-use super::head_loss::{ACROSS, HOLES, LARGE, ODD, ONE_ROW, PLAIN_STREAM, Sizes};
+use super::head_loss::{ACROSS, EMPTY_BLOCK, HOLES, LARGE, ODD, ONE_ROW, PLAIN_STREAM, Sizes};
 use super::operands::{head, targets};
 use crate::case::Case;
 use crate::fixture::{Fixture, Home};
@@ -51,6 +51,10 @@ pub(super) fn odd() -> Case {
 
 pub(super) fn unscored_rows() -> Case {
     case(HOLES)
+}
+
+pub(super) fn unscored_block() -> Case {
+    case(EMPTY_BLOCK)
 }
 
 pub(super) fn across_blocks() -> Case {

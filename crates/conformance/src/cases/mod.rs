@@ -55,8 +55,8 @@ macro_rules! catalogue {
         merge_heads_gradient: one_row, middle_heads, across_blocks, dropout;
         feed_forward: one_row, gelu, relu, dropout, taken_off, across_tiles, plain_stream, in_place, exact_ties;
         feed_forward_gradient: one_row, gelu, relu, dropout, rebuild, across_blocks, plain_stream;
-        head_loss: one_row, odd, unscored_rows, across_tiles, large_vocabulary, plain_stream, sharp;
-        head_loss_gradient: one_row, odd, unscored_rows, across_blocks, large_vocabulary, plain_stream;
+        head_loss: one_row, odd, unscored_rows, unscored_block, across_tiles, large_vocabulary, plain_stream, sharp;
+        head_loss_gradient: one_row, odd, unscored_rows, unscored_block, across_blocks, large_vocabulary, plain_stream;
         logits: one_row, odd, repeated, plain_stream;
         gradient_norm: one_number, many_tensors, across_blocks;
         adamw: first_step, clipped, no_decay, many;
