@@ -13,6 +13,8 @@ const TOP: f64 = 48.0;
 const BOTTOM: f64 = 56.0;
 /// Lines across the plot.
 const GRID_LINES: u64 = 4;
+/// Letters that a label's coloured square and the gap behind it are as wide as.
+const SWATCH_LETTERS: usize = 6;
 
 /// What is there for the whole step, below what comes and goes.
 struct Layer {
@@ -87,18 +89,21 @@ pub fn memory_over_step(plan: &Plan, moment_bytes: u64, title: &str) -> String {
         HEIGHT - BOTTOM + 18.0,
         plan.peak_step() + 1
     );
-    let column = (WIDTH - LEFT - RIGHT) / legend.len() as f64;
-    for (number, (name, bytes, colour)) in legend.into_iter().enumerate() {
-        let at = LEFT + column * number as f64;
+    // Each label gets room by its length.
+    let labels: Vec<(String, &str)> =
+        legend.into_iter().map(|(name, bytes, colour)| (format!("{name}: {}", Bytes(bytes)), colour)).collect();
+    let letters: usize = labels.iter().map(|(label, _)| label.len() + SWATCH_LETTERS).sum();
+    let mut at = LEFT;
+    for (label, colour) in labels {
         let _ = writeln!(
             svg,
             "<rect x=\"{at:.1}\" y=\"{:.1}\" width=\"10\" height=\"10\" fill=\"{colour}\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"11\">{name}: {}</text>",
+             <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"11\">{label}</text>",
             HEIGHT - 22.0,
             at + 14.0,
-            HEIGHT - 13.0,
-            Bytes(bytes)
+            HEIGHT - 13.0
         );
+        at += (WIDTH - LEFT - RIGHT) * (label.len() + SWATCH_LETTERS) as f64 / letters as f64;
     }
     svg + "</svg>\n"
 }
