@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn exit_codes_are_what_a_shell_reports() {
         for (script, code) in
-            [("exit 0", 0), ("exit 2", 2), ("exit 101", 101), ("kill -9 $$", 137), ("kill -2 $$", 130)]
+            [("exit 0", 0), ("exit 2", 2), ("exit 101", 101), ("kill -9 $$", 137), ("kill -15 $$", 143)]
         {
             let status = Command::new("sh").args(["-c", script]).status().expect("sh is everywhere");
             assert_eq!(exit_code(status), code, "{script}");
