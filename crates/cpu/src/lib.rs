@@ -6,6 +6,7 @@ mod dropout;
 mod environment;
 mod executor;
 mod math;
+mod naive;
 mod norm;
 mod normed;
 mod ops;

@@ -10,7 +10,7 @@ const MOST_ROWS: usize = 256;
 /// Tiles are multiples of this, the height of gemm's kernels.
 const STEP: usize = 16;
 
-/// Rows of a tile, so that every thread has one.
+/// Rows of a tile, so that every thread has one; some even where there are none, since nothing can be cut by zero.
 pub(crate) fn tile_rows(rows: usize, environment: &Environment) -> usize {
     rows.div_ceil(environment.threads.max(1)).next_multiple_of(STEP).clamp(STEP, MOST_ROWS)
 }

@@ -1,7 +1,9 @@
 //! `feed_forward` on the CPU: row tiles; a tile's hidden layer is all that there is of it.
 
+mod naive;
+
 use crate::dropout::Mask;
-use crate::environment::{Environment, Fault, Operands};
+use crate::environment::{Environment, Fault, Kernels, Operands};
 use crate::math;
 use crate::normed::NormTile;
 use crate::product::{Matrix, product};
@@ -23,6 +25,9 @@ pub(super) fn need(op: &FeedForward, x: Shape, w1: Shape, environment: &Environm
 }
 
 pub(super) fn run(op: &FeedForward, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
+    if environment.kernels == Kernels::Naive {
+        return naive::run(op, operands);
+    }
     let [x, gamma, beta, w1, b1, w2, b2, key] = &operands.reads[..] else { return Ok(()) };
     let stream = &mut operands.updates[0];
     let (total, width, hidden) = (x.shape.dim(0), x.shape.dim(1), w1.shape.dim(1));

@@ -1,9 +1,11 @@
 //! `feed_forward_gradient` on the CPU: per block of rows, first what belongs to rows (the share to rebuild among it), then the
 //! weights' sums.
 
+mod naive;
+
 use super::feed_forward::Activate;
 use crate::dropout::{Mask, Multiply};
-use crate::environment::{Environment, Fault, Operands};
+use crate::environment::{Environment, Fault, Kernels, Operands};
 use crate::normed::{NormTile, NormTileBackward};
 use crate::product::{Matrix, product, transpose};
 use crate::scratch;
@@ -52,6 +54,9 @@ pub(super) fn run(
     environment: &Environment,
     operands: &mut Operands<'_>,
 ) -> Result<(), Fault> {
+    if environment.kernels == Kernels::Naive {
+        return naive::run(op, operands);
+    }
     let [x, gamma, beta, dy, w1, b1, w2, b2, key] = &operands.reads[..] else { return Ok(()) };
     let (total, width, hidden) = (x.shape.dim(0), x.shape.dim(1), w1.shape.dim(1));
     let mask = Mask::new(op.dropout, key.u32());

@@ -1,7 +1,9 @@
 //! `head_loss` on the CPU: tiles of scored rows; a tile's logits are all that there is of them. The head's parts are here for
 //! its gradient and for `logits` too.
 
-use crate::environment::{Environment, Fault, Level, Operands};
+pub(super) mod naive;
+
+use crate::environment::{Environment, Fault, Kernels, Level, Operands};
 use crate::math;
 use crate::norm::{self, LANES};
 use crate::product::{Matrix, product};
@@ -26,6 +28,9 @@ pub(super) fn need(y: Shape, weight: Shape) -> Need {
 }
 
 pub(super) fn run(_op: &HeadLoss, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
+    if environment.kernels == Kernels::Naive {
+        return naive::run(operands);
+    }
     let head = Head::of(operands);
     let (targets, weights) = (operands.reads[6].u32(), operands.reads[7].f32());
     check_targets(targets, weights, head.vocabulary)?;

@@ -1,7 +1,9 @@
 //! `head_loss_gradient` on the CPU: per block of rows, the scored ones among them in tiles, then the weights' sums.
 
+mod naive;
+
 use super::head_loss::{Head, RowLoss, check_targets, scored};
-use crate::environment::{Environment, Fault, Operands};
+use crate::environment::{Environment, Fault, Kernels, Operands};
 use crate::normed::NormTileBackward;
 use crate::product::{Matrix, product, transpose};
 use crate::scratch;
@@ -36,6 +38,9 @@ struct Tile<'a> {
 }
 
 pub(super) fn run(_op: &HeadLossGradient, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
+    if environment.kernels == Kernels::Naive {
+        return naive::run(operands);
+    }
     let head = Head::of(operands);
     let (targets, weights) = (operands.reads[6].u32(), operands.reads[7].f32());
     check_targets(targets, weights, head.vocabulary)?;

@@ -1,6 +1,8 @@
 //! `layer_norm_gradient` on the CPU: per block of rows, the stream's gradient in tiles, then the parameters' sums.
 
-use crate::environment::{Environment, Fault, Operands};
+mod naive;
+
+use crate::environment::{Environment, Fault, Kernels, Operands};
 use crate::normed::{NormTile, NormTileBackward};
 use crate::scratch;
 use crate::simd;
@@ -25,6 +27,10 @@ pub(super) fn run(
     environment: &Environment,
     operands: &mut Operands<'_>,
 ) -> Result<(), Fault> {
+    if environment.kernels == Kernels::Naive {
+        naive::run(operands);
+        return Ok(());
+    }
     let [x, gamma, d] = &operands.reads[..] else { return Ok(()) };
     let [dx, dgamma, dbeta] = &mut operands.updates[..] else { return Ok(()) };
     let (total, width) = (x.shape.dim(0), x.shape.dim(1));

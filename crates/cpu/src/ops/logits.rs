@@ -1,7 +1,9 @@
 //! `logits` on the CPU: the head of `head_loss`, for chosen rows.
 
+mod naive;
+
 use super::head_loss::{Head, TILE};
-use crate::environment::{Environment, Fault, Operands};
+use crate::environment::{Environment, Fault, Kernels, Operands};
 use crate::scratch;
 use crate::stream::Unit;
 use crate::tiles::{Need, cut, try_each};
@@ -28,6 +30,10 @@ pub(super) fn run(_op: &Logits, environment: &Environment, operands: &mut Operan
     if let Some(at) = rows.iter().position(|&row| row >= y1.shape.dim(0)) {
         let (value, largest) = (rows[at] as u32, y1.shape.dim(0) as u32 - 1);
         return Err(Fault::Index { operand: "chosen", value, at, largest });
+    }
+    if environment.kernels == Kernels::Naive {
+        naive::run(&rows, operands);
+        return Ok(());
     }
     let out = operands.writes[0].f32();
     try_each(rows.chunks(TILE).zip(cut(out, head.vocabulary, TILE)).collect(), |(rows, (_, logits))| {

@@ -1,7 +1,9 @@
 //! `merge_heads` on the CPU: row tiles, head by head.
 
+mod naive;
+
 use crate::dropout::Mask;
-use crate::environment::{Environment, Fault, Operands};
+use crate::environment::{Environment, Fault, Kernels, Operands};
 use crate::product::{Matrix, product};
 use crate::scratch;
 use crate::simd;
@@ -21,6 +23,9 @@ pub(super) fn need(op: &MergeHeads, stream: Shape, environment: &Environment) ->
 }
 
 pub(super) fn run(op: &MergeHeads, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
+    if environment.kernels == Kernels::Naive {
+        return naive::run(op, operands);
+    }
     let [context, weight, key] = &operands.reads[..] else { return Ok(()) };
     let stream = &mut operands.updates[0];
     let (total, width) = (stream.shape.dim(0), stream.shape.dim(1));

@@ -1,7 +1,9 @@
 //! `merge_heads_gradient` on the CPU: per block of rows, first what belongs to rows, then the weight's sums.
 
+mod naive;
+
 use crate::dropout::{Mask, Multiply};
-use crate::environment::{Environment, Fault, Operands};
+use crate::environment::{Environment, Fault, Kernels, Operands};
 use crate::norm;
 use crate::product::{Matrix, product, transpose};
 use crate::scratch;
@@ -27,6 +29,10 @@ pub(super) fn run(
     environment: &Environment,
     operands: &mut Operands<'_>,
 ) -> Result<(), Fault> {
+    if environment.kernels == Kernels::Naive {
+        naive::run(op, operands);
+        return Ok(());
+    }
     let [dy, context, weight, key] = &operands.reads[..] else { return Ok(()) };
     let (total, width) = (dy.shape.dim(0), dy.shape.dim(1));
     let (heads, columns, head_width) = (op.heads.count, op.heads.columns(), op.heads.width);

@@ -1,6 +1,8 @@
 //! `project_heads` on the CPU: row tiles of the normed stream, a product per weight.
 
-use crate::environment::{Environment, Fault, Operands};
+mod naive;
+
+use crate::environment::{Environment, Fault, Kernels, Operands};
 use crate::normed::NormTile;
 use crate::product::{Matrix, product};
 use crate::scratch;
@@ -15,6 +17,10 @@ pub(super) fn need(x: Shape, environment: &Environment) -> Need {
 }
 
 pub(super) fn run(op: &ProjectHeads, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
+    if environment.kernels == Kernels::Naive {
+        naive::run(op, operands);
+        return Ok(());
+    }
     let [x, gamma, beta, weights @ ..] = &operands.reads[..] else { return Ok(()) };
     let (total, width) = (x.shape.dim(0), x.shape.dim(1));
     let (columns, offset) = (op.heads.columns(), op.heads.offset());

@@ -1,6 +1,8 @@
 //! `project_heads_gradient` on the CPU: per block of rows, first what belongs to rows, then the weights' sums.
 
-use crate::environment::{Environment, Fault, Operands};
+mod naive;
+
+use crate::environment::{Environment, Fault, Kernels, Operands};
 use crate::normed::NormTile;
 use crate::product::{Matrix, product, transpose};
 use crate::scratch;
@@ -25,6 +27,10 @@ pub(super) fn run(
     environment: &Environment,
     operands: &mut Operands<'_>,
 ) -> Result<(), Fault> {
+    if environment.kernels == Kernels::Naive {
+        naive::run(op, operands);
+        return Ok(());
+    }
     let [x, gamma, beta, rest @ ..] = &operands.reads[..] else { return Ok(()) };
     let (upstream, weights) = rest.split_at(op.weights);
     let (total, width) = (x.shape.dim(0), x.shape.dim(1));
