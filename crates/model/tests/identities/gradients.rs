@@ -1,5 +1,5 @@
-//! The whole model's gradient against central differences in f64, on the oracle with f32 streams (no rounding) and buckets that
-//! do not flip; and the straight-through rule: with rounding, the gradient is that of the program without it, at the rounded values.
+//! The whole model's gradient against central differences in f64, on the oracle with f32 streams (no rounding), with the same
+//! rotations and dropout for every evaluation. The straight-through rule has its test beside the ops' own, in `oracle`.
 
 use crate::fixture::{Batch, Machine, config, only};
 use reformer_model::{LayerKind, MemoryChoice, ModelConfig, PositionEncoding, random_inputs, record};
