@@ -34,7 +34,7 @@ pub struct Tolerance {
     pub roundings: f64,
     /// What one rounding is relative to.
     pub scale: Scale,
-    /// Added to every allowance: a unit of a stream for every share that is rounded to it.
+    /// Added to every allowance: a unit of a stream for every share that is rounded to it; what cancelling terms leave.
     pub exact: f64,
     /// The ground, for people: which sums, how long.
     pub reason: String,
@@ -60,6 +60,12 @@ impl Tolerance {
     /// weights, once from the logit and once from z.
     pub fn with_exponents(mut self, roundings: usize, bound: f64) -> Self {
         self.roundings += 2.0 * bound * likely(roundings);
+        self
+    }
+
+    /// On top, a difference of terms as large as `magnitude`, made by chains of `roundings`: what is left where they cancel.
+    pub fn with_difference(mut self, roundings: usize, magnitude: f64) -> Self {
+        self.exact += likely(roundings) * UNIT_ROUNDOFF * magnitude;
         self
     }
 

@@ -293,3 +293,29 @@ fn view_mut<'a>(program: &Program, id: ValueId, taken: &'a mut Taken) -> ViewMut
     let words = &mut taken.buffer.words_mut()[..value.shape.elements()];
     ViewMut { words, shape: value.shape, dtype: value.dtype }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reformer_tensor::{PlanOptions, shape};
+
+    /// A kernel that writes past its slot is found after its instruction. No safe kernel can, so the test does.
+    #[test]
+    fn a_changed_guard_word_names_the_instruction() {
+        let mut program = Program::new();
+        program.set_scope("block 3");
+        let zeros = program.zeros("sum", shape![3]);
+        program.output("sum", zeros);
+        let plan = Plan::new(&program, &PlanOptions::default()).unwrap();
+        let slots = plan.slots.iter().map(|slot| Buffer::zeroed((slot.bytes / 4) as usize + GUARD_WORDS)).collect();
+        let Cpu { environment, pool } = Cpu::new(1);
+        let mut prepared = CpuPrepared { plan, slots, checks: Checks::Poison, environment, pool };
+        prepared.poison();
+        let instruction = program.instructions[0].clone();
+        assert_eq!(prepared.slots[0].words()[..3], [POISON; 3]);
+        assert_eq!(prepared.check_guards(&instruction), Ok(()));
+        prepared.slots[0].words_mut()[3] = 0;
+        let error = prepared.check_guards(&instruction).unwrap_err();
+        assert_eq!(error.to_string(), "zeros in block 3: wrote past the end of slot 0");
+    }
+}

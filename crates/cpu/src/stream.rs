@@ -5,6 +5,11 @@ use crate::environment::Fault;
 use crate::simd::{Arithmetic, Kernel};
 use reformer_tensor::{DType, Direction};
 
+/// 1.5·2²³: adding it leaves the nearest integer, ties to even, in the low bits.
+const ROUNDER: f32 = 12_582_912.0;
+/// Below this magnitude [`ROUNDER`] rounds. A cast from f32 would do for all, but saturates, which no vector instruction does.
+const QUICK: f32 = 4_194_304.0;
+
 /// 2^-bits and 2^(31-bits): the unit and the first magnitude that does not fit. For f32 streams every finite number fits.
 #[derive(Clone, Copy)]
 pub(crate) struct Unit {
@@ -44,12 +49,20 @@ impl Unit {
     /// hide a NaN.
     #[inline(always)]
     pub fn add(self, words: &mut [u32], share: &[f32], direction: Direction) -> Result<(), Fault> {
-        self.check(share)?;
+        let largest = self.check(share)?;
         if self.fixed {
             let sign = if direction == Direction::Forward { 1i32 } else { -1 };
-            for (word, &share) in words.iter_mut().zip(share) {
-                let fixed = (share * self.inverse).round_ties_even() as i32;
-                *word = word.wrapping_add(fixed.wrapping_mul(sign) as u32);
+            let words = words.iter_mut().zip(share);
+            if largest * self.inverse < QUICK {
+                for (word, &share) in words {
+                    let fixed = (share * self.inverse + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits());
+                    *word = word.wrapping_add(fixed.wrapping_mul(sign as u32));
+                }
+            } else {
+                for (word, &share) in words {
+                    let fixed = (share * self.inverse).round_ties_even() as i32;
+                    *word = word.wrapping_add(fixed.wrapping_mul(sign) as u32);
+                }
             }
         } else {
             let sign = if direction == Direction::Forward { 1.0f32 } else { -1.0 };
@@ -67,14 +80,15 @@ impl Unit {
         self.add(words, values, Direction::Forward)
     }
 
+    /// The largest magnitude, if it fits.
     #[inline(always)]
-    fn check(self, share: &[f32]) -> Result<(), Fault> {
+    fn check(self, share: &[f32]) -> Result<f32, Fault> {
         let mut largest = 0u32;
         for &value in share {
             largest = largest.max(value.to_bits() & 0x7fff_ffff);
         }
         if largest < self.limit.to_bits() {
-            return Ok(());
+            return Ok(f32::from_bits(largest));
         }
         let value = share.iter().copied().find(|value| value.to_bits() & 0x7fff_ffff == largest);
         Err(Fault::Range { value: value.unwrap_or(f32::NAN), limit: self.limit })
@@ -135,6 +149,22 @@ mod tests {
         assert_ne!(words, before);
         unit.add(&mut words, &shares, Direction::Reverse).unwrap();
         assert_eq!(words, before);
+    }
+
+    /// Alone a share may take the quick way to an integer, in a row with a large one it takes the other.
+    #[test]
+    fn both_ways_of_rounding_agree() {
+        let unit = Unit::of(DType::STREAM);
+        let half = 0.5 * 2f32.powi(-19);
+        let mut shares = reformer_tensor::Key::from_seed(5).normal(1000);
+        shares.extend([half, -half, 3.0 * half, -3.0 * half, 5.0 * half, 1e-30, -0.0, 7.999_999, -7.999_999]);
+        for share in shares {
+            let (mut alone, mut beside) = ([9u32], [9u32, 0]);
+            unit.add(&mut alone, &[share], Direction::Forward).unwrap();
+            unit.add(&mut beside, &[share, 4000.0], Direction::Forward).unwrap();
+            let expected = 9 + (f64::from(share) * 2f64.powi(19)).round_ties_even() as i32;
+            assert_eq!((alone[0] as i32, beside[0] as i32), (expected, expected), "{share}");
+        }
     }
 
     #[test]

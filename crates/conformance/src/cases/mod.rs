@@ -45,8 +45,8 @@ macro_rules! catalogue {
             local_one_row, local_window_one, local_odd, local_segments, local_window_longer_than_rows, local_many_rows,
             local_sharp, full_one_row, full_odd, full_segments, full_many_rows;
         attention_gradient: lsh_one_row, lsh_two_rows, lsh_odd, lsh_window_one, lsh_window_longer_than_rows,
-            lsh_three_rounds, lsh_crowded, lsh_every_token_alone, lsh_segments, lsh_many_rows, lsh_wide_heads, lsh_small_keys,
-            local_one_row, local_window_one, local_odd, local_segments, local_many_rows, full_odd, full_segments,
+            lsh_three_rounds, lsh_crowded, lsh_every_token_alone, lsh_segments, lsh_many_rows, lsh_wide_heads,
+            lsh_small_keys, lsh_other_delta, local_one_row, local_window_one, local_odd, local_segments, local_many_rows, full_odd, full_segments,
             full_many_rows;
         attention_cached: lsh_from_empty, lsh_past_the_window, lsh_three_rounds, lsh_two_caches, lsh_restart,
             lsh_bounded_by_positions, lsh_small_keys, local_from_empty, local_past_the_window, local_two_caches, full_from_empty,
