@@ -2,10 +2,12 @@
 //! the conformance suite's matter.
 
 use reformer_cpu::Cpu;
-use reformer_tensor::op::{AdamW, Embed, EmbedParameters, FeedForward, FeedForwardParameters, NormParameters};
+use reformer_tensor::op::{
+    AdamW, AttentionKeys, Embed, EmbedParameters, FeedForward, FeedForwardParameters, NormParameters,
+};
 use reformer_tensor::{
-    Activation, Backend, BackendError, Checks, DType, Direction, Dropout, HostTensor, Inputs, Plan, PlanOptions,
-    PositionKind, Prepared, Program, RunError, Store, Tensor, shape,
+    Activation, Backend, BackendError, Checks, DType, Direction, Dropout, HeadRange, HostTensor, Inputs, Pattern, Plan,
+    PlanOptions, PositionKind, Prepared, Program, RunError, Store, Tensor, shape,
 };
 
 const ROWS: usize = 5;
@@ -246,4 +248,21 @@ fn scratch_is_counted_and_grows_with_the_threads() {
     assert!(bytes(1) >= tile, "a tile's normed rows and hidden layer");
     assert_eq!(bytes(3), 3 * bytes(1));
     assert!(bytes(1) < 16 << 20, "{} bytes on one thread", bytes(1));
+}
+
+/// One head's sorted rounds in one long segment: the results by slot are memory that the plan must know of.
+#[test]
+fn scratch_of_attention_is_counted() {
+    let bytes = |rows: usize| {
+        let mut program = Program::new();
+        let mut input = |name: &str, shape, dtype| program.input(name, shape, dtype);
+        let heads = HeadRange { first: 0, count: 1, width: 64 };
+        let (qk, v) = (input("qk", shape![rows, 64], DType::F32), input("v", shape![rows, 64], DType::F32));
+        let [order, slot, low] = ["order", "slot", "low"].map(|name| input(name, shape![1, 2, rows], DType::U32));
+        let keys = AttentionKeys::Lsh { qk, v, order, slot, low };
+        program.attention(Pattern::Lsh { rounds: 2, window: 64 }, heads, &keys);
+        Cpu::new(1).scratch_bytes(&program)
+    };
+    let longer = bytes(1 << 20) - bytes(1 << 19);
+    assert!(longer >= (1 << 19) * 64 * 4, "{longer} bytes for 524,288 more rows of 64");
 }

@@ -11,7 +11,6 @@ use reformer_tensor::op::{CachePattern, HeadRange, Pattern};
 /// Bytes that an instruction takes at most while it runs over `rows` rows with `threads` threads; 0 for ops that are no part of
 /// attention. Sorted rounds in one long segment need their results by slot, `[rows, head_width]`, once (forward) or twice
 /// (backward); everything else is tiles per thread.
-#[allow(dead_code, reason = "the sum over a program is made in `ops/mod.rs`")]
 pub(crate) fn scratch_bytes(op: &Op, rows: usize, threads: usize) -> u64 {
     let threads = threads.max(1);
     let lines = |numbers: usize| (lines_of(numbers) * size_of::<Line>()) as u64;

@@ -54,7 +54,7 @@ pub(crate) fn run(op: &Op, environment: &Environment, operands: &mut Operands<'_
     }
 }
 
-/// What an op takes beside its operands. Attention and sorting keep memory of their own, which is a few tiles a thread.
+/// What an op takes beside its operands. Attention's ops say it themselves.
 fn need(program: &Program, instruction: &Instruction, environment: &Environment) -> Need {
     let read = |index: usize| instruction.reads.get(index).map_or(Shape::new(&[0]), |&id| program.info(id).shape);
     let updated =
@@ -84,9 +84,15 @@ fn need(program: &Program, instruction: &Instruction, environment: &Environment)
     }
 }
 
-/// A bound of what the kernels take beside the plan's slots: the largest of each kind, since buffers are used again.
+/// A bound of what the kernels take beside the plan's slots: the largest of each kind, since buffers are used again. Attention's
+/// are buffers of their own.
 pub(crate) fn scratch_bytes(program: &Program, environment: &Environment) -> u64 {
     let needs = program.instructions.iter().map(|instruction| need(program, instruction, environment));
     let Need { shared, tile } = needs.fold(Need::default(), Need::or);
-    shared + environment.threads as u64 * (tile + product::PACKING_BYTES)
+    let of_attention = program.instructions.iter().map(|instruction| {
+        let rows = instruction.reads.first().map_or(0, |&id| program.info(id).shape.dim(0));
+        crate::attention::scratch_bytes(&instruction.op, rows, environment.threads)
+    });
+    let of_attention = of_attention.max().unwrap_or(0);
+    shared + of_attention + environment.threads as u64 * (tile + product::PACKING_BYTES)
 }
