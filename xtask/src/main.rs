@@ -45,7 +45,7 @@ const COMMANDS: &[Command] = &[
     forwarded("evaluate", "bits per byte on held-out text"),
     forwarded("plan", "parameters, peak memory and FLOPs of a step, before anything runs"),
     forwarded("info", "what a run is"),
-    forwarded("data", "fetches, counts and checks data"),
+    forwarded("data", "counts and checks data, writes the sample out"),
     Command {
         name: "test",
         arguments: "[ARGS OF cargo test…]",

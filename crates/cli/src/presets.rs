@@ -14,7 +14,7 @@ const LARGEST_FACTOR: usize = 32;
 pub struct Recipe {
     /// The model; its vocabulary is what the tokenizer is asked for.
     pub model: ModelConfig,
-    /// Tokens of a row.
+    /// Tokens of the longest piece.
     pub length: usize,
     /// Rows of a batch.
     pub batch: usize,

@@ -99,7 +99,7 @@ pub struct ModelArguments {
 #[derive(Args, Debug, Default, Clone)]
 #[command(next_help_heading = "Step (defaults are the preset's)")]
 pub struct StepArguments {
-    /// Tokens of a row (tiny 512, chat 512, book 65536)
+    /// Tokens of the longest piece; a batch has LENGTH times BATCH tokens (tiny 512, chat 512, book 65536)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub length: Option<usize>,
     /// Rows that are computed together (tiny 2, chat 8, book 1)

@@ -3,7 +3,7 @@
 use crate::buffer::{Buffer, View, ViewMut};
 use crate::environment::{Environment, Fault, Kernels, Level, Operands};
 use crate::ops;
-use crate::store::{CpuStore, describe, describe_tensor, host_tensor, words_of};
+use crate::store::{CpuStore, host_tensor, words_of};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use reformer_tensor::{
     Backend, BackendError, Checks, HostTensor, Inputs, Instruction, Location, Outputs, Plan, Prepared, Program,
@@ -146,8 +146,8 @@ impl CpuPrepared {
             let words = given.and_then(|tensor: &HostTensor| words_of(tensor, value.shape, value.dtype));
             found.push(words.ok_or_else(|| RunError::Input {
                 name: name.clone(),
-                got: given.map_or_else(|| "missing".to_owned(), describe_tensor),
-                expected: describe(value.shape, value.dtype),
+                got: given.map_or_else(|| "missing".to_owned(), HostTensor::describe),
+                expected: value.dtype.describe(value.shape),
             })?);
         }
         Ok(found)
@@ -159,7 +159,7 @@ impl CpuPrepared {
             let state =
                 store.states.get(&spec.name).ok_or_else(|| BackendError::Missing { name: spec.name.clone() })?;
             if state.shape != value.shape || state.dtype != value.dtype {
-                let (got, expected) = (describe(state.shape, state.dtype), describe(value.shape, value.dtype));
+                let (got, expected) = (state.dtype.describe(state.shape), value.dtype.describe(value.shape));
                 return Err(BackendError::State { name: spec.name.clone(), got, expected }.into());
             }
         }

@@ -24,20 +24,6 @@ impl CpuStore {
     }
 }
 
-pub(crate) fn describe(shape: Shape, dtype: DType) -> String {
-    format!("{dtype} {shape}")
-}
-
-pub(crate) fn describe_tensor(tensor: &HostTensor) -> String {
-    let kind = match &tensor.data {
-        HostData::F32(_) => "f32",
-        HostData::F64(_) => "f64",
-        HostData::U32(_) => "u32",
-        HostData::I32(_) => "i32",
-    };
-    format!("{kind} {} with {} elements", tensor.shape, tensor.elements())
-}
-
 /// The words of a host tensor that fits (shape, dtype); doubles are no CPU type.
 pub(crate) fn words_of(tensor: &HostTensor, shape: Shape, dtype: DType) -> Option<&[u32]> {
     if !tensor.fits(shape, dtype) {
@@ -68,8 +54,8 @@ impl Store for CpuStore {
             }
             return Err(BackendError::State {
                 name: name.to_owned(),
-                got: describe(known.shape, known.dtype),
-                expected: describe(shape, dtype),
+                got: known.dtype.describe(known.shape),
+                expected: dtype.describe(shape),
             });
         }
         let state = State { buffer: Buffer::zeroed(shape.elements()), shape, dtype };
@@ -82,8 +68,8 @@ impl Store for CpuStore {
         let Some(words) = words_of(tensor, state.shape, state.dtype) else {
             return Err(BackendError::State {
                 name: name.to_owned(),
-                got: describe_tensor(tensor),
-                expected: describe(state.shape, state.dtype),
+                got: tensor.describe(),
+                expected: state.dtype.describe(state.shape),
             });
         };
         state.buffer.words_mut().copy_from_slice(words);

@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::ops;
-use crate::store::{OracleStore, describe, describe_tensor};
+use crate::store::OracleStore;
 use reformer_tensor::{
     Backend, BackendError, Checks, Inputs, Instruction, Location, Outputs, Plan, Prepared, Program, RunError, Store,
     ValueId,
@@ -83,8 +83,8 @@ impl OraclePrepared {
             let given = inputs.get(name);
             given.and_then(|tensor| Array::from_host(tensor, value.shape, value.dtype)).ok_or_else(|| RunError::Input {
                 name: name.clone(),
-                got: given.map_or_else(|| "missing".to_owned(), describe_tensor),
-                expected: describe(value.shape, value.dtype),
+                got: given.map_or_else(|| "missing".to_owned(), reformer_tensor::HostTensor::describe),
+                expected: value.dtype.describe(value.shape),
             })
         });
         read.collect()

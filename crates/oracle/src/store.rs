@@ -1,27 +1,13 @@
 //! The oracle's states, by name.
 
 use crate::array::Array;
-use reformer_tensor::{BackendError, DType, HostData, HostTensor, Shape, Store};
+use reformer_tensor::{BackendError, DType, HostTensor, Shape, Store};
 use std::any::Any;
 use std::collections::BTreeMap;
 
 #[derive(Default)]
 pub(crate) struct OracleStore {
     pub states: BTreeMap<String, Array>,
-}
-
-pub(crate) fn describe(shape: Shape, dtype: DType) -> String {
-    format!("{dtype} {shape}")
-}
-
-pub(crate) fn describe_tensor(tensor: &HostTensor) -> String {
-    let kind = match &tensor.data {
-        HostData::F32(_) => "f32",
-        HostData::F64(_) => "f64",
-        HostData::U32(_) => "u32",
-        HostData::I32(_) => "i32",
-    };
-    format!("{kind} {} with {} elements", tensor.shape, tensor.elements())
 }
 
 impl OracleStore {
@@ -33,8 +19,8 @@ impl OracleStore {
         }
         Err(BackendError::State {
             name: name.to_owned(),
-            got: describe(state.shape, state.dtype),
-            expected: describe(shape, dtype),
+            got: state.dtype.describe(state.shape),
+            expected: dtype.describe(shape),
         })
     }
 }
@@ -53,8 +39,8 @@ impl Store for OracleStore {
         let Some(array) = Array::from_host(tensor, state.shape, state.dtype) else {
             return Err(BackendError::State {
                 name: name.to_owned(),
-                got: describe_tensor(tensor),
-                expected: describe(state.shape, state.dtype),
+                got: tensor.describe(),
+                expected: state.dtype.describe(state.shape),
             });
         };
         *state = array;

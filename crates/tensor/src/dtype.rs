@@ -1,5 +1,6 @@
 //! Element types. Storage types for weights (bf16, f16) will join here; arithmetic is always f32.
 
+use crate::Shape;
 use std::fmt;
 
 /// The type of a tensor's elements. All take four bytes.
@@ -23,6 +24,11 @@ impl DType {
     /// Bytes of one element.
     pub fn bytes(self) -> usize {
         4
+    }
+
+    /// A tensor of this type and shape in words, for messages: `f32 [2, 8]`.
+    pub fn describe(self, shape: Shape) -> String {
+        format!("{self} {shape}")
     }
 
     /// Whether a residual stream may have this type. Streams in plain f32 exist to show what fixed point buys,

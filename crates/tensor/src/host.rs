@@ -55,6 +55,17 @@ impl HostTensor {
         }
     }
 
+    /// What it is in words, for messages: `f32 [2, 8] with 16 elements`.
+    pub fn describe(&self) -> String {
+        let kind = match &self.data {
+            HostData::F32(_) => "f32",
+            HostData::F64(_) => "f64",
+            HostData::U32(_) => "u32",
+            HostData::I32(_) => "i32",
+        };
+        format!("{kind} {} with {} elements", self.shape, self.elements())
+    }
+
     /// Whether the data can stand for a tensor of `shape` and `dtype`. Doubles may stand for f32 and for a stream (the oracle).
     pub fn fits(&self, shape: Shape, dtype: DType) -> bool {
         let kind = matches!(

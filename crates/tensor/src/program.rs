@@ -327,8 +327,8 @@ impl Program {
         if known.shape != shape || known.dtype != dtype {
             self.fail(RecordError::Name {
                 name: name.to_owned(),
-                first: format!("{} {}", known.dtype, known.shape),
-                second: format!("{dtype} {shape}"),
+                first: known.dtype.describe(known.shape),
+                second: dtype.describe(shape),
             });
         }
     }

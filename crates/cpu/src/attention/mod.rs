@@ -25,7 +25,6 @@ mod tests;
 
 pub(crate) use cached::{Cached, run as cached};
 pub(crate) use drive::{Upstream, backward, forward};
-#[allow(unused_imports, reason = "the sum over a program is made in `ops/mod.rs`")]
 pub(crate) use footprint::scratch_bytes;
 pub(crate) use memory::with as with_memory;
 pub(crate) use naive::{backward as naive_backward, forward as naive_forward};
