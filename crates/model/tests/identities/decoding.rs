@@ -1,6 +1,7 @@
 //! (d) cached decoding, in any split, equals the full forward pass: past the window, across segments, in any batch row.
 
 use crate::fixture::{Batch, Machine, bits, only, same_bits, stacks};
+use crate::hardness::assert_hard;
 use crate::packing::logits;
 use reformer_model::{ModelConfig, evaluation_inputs, record};
 use reformer_tensor::op::NO_ROW;
@@ -39,6 +40,7 @@ fn cached_decoding_is_the_full_forward_pass() {
     for (name, config) in stacks() {
         // Far past W = 8 in one bucket, then a second segment in the same cache row.
         let batch = Batch::new(&config, &[131, 37], 9);
+        assert_hard(name, &config, &batch);
         let expected = logits(&config, &batch, config.heads);
         let tokens: Vec<(u32, u32, u32)> =
             batch.tokens.iter().zip(batch.positions()).map(|(&t, p)| (t, p, 1)).collect();
@@ -53,8 +55,10 @@ fn cached_decoding_is_the_full_forward_pass() {
 #[test]
 fn batch_rows_start_and_stop_independently() {
     for (name, config) in stacks() {
-        let first = Batch::new(&config, &[70], 21);
-        let second = Batch::new(&config, &[45], 22);
+        let first = Batch::new(&config, &[90], 21);
+        let second = Batch::new(&config, &[60], 22);
+        assert_hard(name, &config, &first);
+        assert_hard(name, &config, &second);
         let expected = [logits(&config, &first, config.heads), logits(&config, &second, config.heads)];
         // The second row starts after 20 tokens of the first and stops before it; they alternate in between.
         let mut tokens = Vec::new();

@@ -6,8 +6,10 @@ use reformer_tensor::{
     Backend, Checks, HostTensor, Inputs, Key, Outputs, Plan, PlanOptions, Prepared, Program, Store, shape,
 };
 
-/// Parameters of queries and keys are this much larger than at initialisation, so that logits are far from flat.
+/// Weights of queries, keys and the head are this much larger than at initialisation, so that logits are far from flat.
 const SHARPNESS: f32 = 4.0;
+/// The share of tokens that come from a handful.
+const FREQUENT: f64 = 0.75;
 
 /// A model of awkward sizes.
 pub fn config(pattern: &[LayerKind], layers: usize) -> ModelConfig {
@@ -21,7 +23,8 @@ pub fn config(pattern: &[LayerKind], layers: usize) -> ModelConfig {
         pattern: pattern.to_vec(),
         window: 8,
         rounds: 2,
-        buckets: vec![4, 2],
+        // Enough that some stay empty in long segments, though others are crowded. Two factors: their order matters.
+        buckets: vec![8, 2],
         max_positions: 300,
         positions: PositionEncoding::Axial,
         dropout: 0.0,
@@ -44,7 +47,7 @@ impl Machine {
         let mut store = backend.store();
         for spec in config.parameters() {
             let mut value = initial_parameter(&spec, Key::from_seed(11));
-            let sharp = spec.name.ends_with("query") || spec.name.ends_with("key");
+            let sharp = ["query", "key", "head.weight"].iter().any(|end| spec.name.ends_with(end));
             if let reformer_tensor::HostData::F32(data) = &mut value.data {
                 for (index, number) in data.iter_mut().enumerate() {
                     // Norms and biases start as constants: moved apart, so that a mistake in their use shows.
@@ -91,10 +94,10 @@ impl Batch {
     pub fn new(config: &ModelConfig, lengths: &[usize], seed: u64) -> Self {
         let key = Key::from_seed(seed);
         let rows: usize = lengths.iter().sum();
-        // Half of the tokens come from a handful: crowded buckets beside empty ones.
+        // Most of the tokens come from a handful: crowded buckets beside empty ones.
         let tokens = (0..rows as u64)
             .map(|row| {
-                let most = if key.uniform(2 * row) < 0.5 { 3.0 } else { config.vocabulary as f64 };
+                let most = if key.uniform(2 * row) < FREQUENT { 3.0 } else { config.vocabulary as f64 };
                 (key.uniform(2 * row + 1) * most) as u32
             })
             .collect();

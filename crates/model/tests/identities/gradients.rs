@@ -2,6 +2,7 @@
 //! rotations and dropout for every evaluation. The straight-through rule has its test beside the ops' own, in `oracle`.
 
 use crate::fixture::{Batch, Machine, config, only};
+use crate::hardness::assert_hard_in;
 use reformer_model::{LayerKind, MemoryChoice, ModelConfig, PositionEncoding, random_inputs, record};
 use reformer_oracle::Oracle;
 use reformer_tensor::{DType, HostTensor, Inputs, Key};
@@ -38,11 +39,14 @@ fn central_differences_agree() {
             ModelConfig { positions: PositionEncoding::Learned, ..small(&[LayerKind::Full, LayerKind::Lsh]) },
         ),
     ] {
-        let batch = Batch::new(&config, &[19, 12], 51);
+        let batch = Batch::new(&config, &[29, 12], 51);
         let program =
             record::training_with(&config, batch.rows(), MemoryChoice { head_group: 1, stored_layers: 1 }, DType::F32);
-        let inputs = only(&program, &batch.inputs(random_inputs(&config, Key::from_seed(3))));
+        let random = random_inputs(&config, Key::from_seed(3));
+        let inputs = only(&program, &batch.inputs(random.clone()));
         let mut machine = oracle(&config);
+        let at_once = record::training_with(&config, batch.rows(), MemoryChoice::everything(&config), DType::F32);
+        assert_hard_in(name, &config, &batch, &mut machine, &at_once, random);
         machine.run(&program, &inputs);
         let gradients: Vec<(String, Vec<f64>)> = config
             .parameters()

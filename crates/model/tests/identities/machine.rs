@@ -1,15 +1,20 @@
 //! (f) threads, slot sharing, head groups and memory limits change no bit.
 
 use crate::fixture::{Batch, Machine, config, only, same_bits};
+use crate::hardness::assert_hard_in;
 use reformer_model::{LayerKind, MemoryChoice, MemoryLimit, ModelConfig, fit, random_inputs, record};
-use reformer_tensor::{Key, PlanOptions};
+use reformer_tensor::{Inputs, Key, PlanOptions};
+
+fn case(config: &ModelConfig) -> (Batch, Inputs) {
+    (Batch::new(config, &[150, 450, 3], 41), random_inputs(config, Key::from_seed(6)))
+}
 
 fn gradients(config: &ModelConfig, threads: usize, choice: MemoryChoice, share_slots: bool) -> Vec<(String, Vec<u32>)> {
-    let batch = Batch::new(config, &[150, 450, 3], 41);
+    let (batch, random) = case(config);
     let program = record::training(config, batch.rows(), choice);
     let mut machine = Machine::cpu(config, threads);
     let mut prepared = machine.prepare_with(&program, &PlanOptions { share_slots, ..PlanOptions::default() });
-    let inputs = only(&program, &batch.inputs(random_inputs(config, Key::from_seed(6))));
+    let inputs = only(&program, &batch.inputs(random));
     prepared.run(machine.store.as_mut(), &inputs).unwrap();
     config
         .parameters()
@@ -22,6 +27,9 @@ fn gradients(config: &ModelConfig, threads: usize, choice: MemoryChoice, share_s
 fn threads_slots_groups_and_memory_change_no_bit() {
     let config = ModelConfig { dropout: 0.1, max_positions: 512, ..config(&[LayerKind::Local, LayerKind::Lsh], 4) };
     let everything = MemoryChoice::everything(&config);
+    let (batch, random) = case(&config);
+    let program = record::training(&config, batch.rows(), everything);
+    assert_hard_in("local, lsh", &config, &batch, &mut Machine::cpu(&config, 2), &program, random);
     let expected = gradients(&config, 1, everything, true);
     for (threads, choice, share_slots) in [
         (2, everything, true),

@@ -3,6 +3,7 @@
 mod decoding;
 mod fixture;
 mod gradients;
+mod hardness;
 mod machine;
 mod packing;
 mod reversible;

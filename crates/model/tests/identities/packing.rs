@@ -1,6 +1,7 @@
 //! (b) a prefix's outputs do not depend on what follows; (c) packed = separate, any padding.
 
 use crate::fixture::{Batch, Machine, bits, only, same_bits, stacks};
+use crate::hardness::assert_hard;
 use reformer_model::{ModelConfig, evaluation_inputs, record};
 
 /// Logits of every row in one full forward pass.
@@ -14,6 +15,7 @@ pub fn logits(config: &ModelConfig, batch: &Batch, head_group: usize) -> Vec<u32
 fn a_prefix_does_not_depend_on_what_follows() {
     for (name, config) in stacks() {
         let batch = Batch::new(&config, &[150], 3);
+        assert_hard(name, &config, &batch);
         let whole = logits(&config, &batch, config.heads);
         for length in [1, 2, 9, 40, 41, 149] {
             let prefix = Batch { lengths: vec![length], tokens: batch.tokens[..length].to_vec() };
@@ -31,6 +33,7 @@ fn a_prefix_does_not_depend_on_what_follows() {
 fn packed_is_separate_with_any_padding() {
     for (name, config) in stacks() {
         let batch = Batch::new(&config, &[61, 1, 90, 17, 2], 5);
+        assert_hard(name, &config, &batch);
         let packed = logits(&config, &batch, config.heads);
         let mut start = 0;
         for &length in &batch.lengths {
