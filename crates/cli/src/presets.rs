@@ -44,8 +44,10 @@ impl Recipe {
             // Rows hold whole dialogues: with shorter ones the later positions would never be trained. The rate is the best of
             // 0.003 (0.785 bits per byte on the sample after 1000 steps), 0.006 (0.668) and 0.01 (0.641).
             PresetName::Tiny => recipe(ModelConfig::tiny(), 512, 2, 1e-2, Some(Duration::Steps(1000))),
-            // 4096 tokens a step: enough for a quiet gradient, and some three steps a second on two cores.
-            PresetName::Chat => recipe(ModelConfig::chat(), 512, 8, 2e-3, None),
+            // 4096 tokens a step: enough for a quiet gradient, and a step a second on two cores. Rows are as long as the positions, so
+            // that all of them are trained and no dialogue is cut. The rate: after 200 steps of MultiWOZ the validation split has
+            // 1.115 bits per byte with 0.002, 1.198 with 0.004, 1.355 with 0.008; 0.001 learns no faster.
+            PresetName::Chat => recipe(ModelConfig::chat(), 2048, 2, 2e-3, None),
             PresetName::Book => recipe(ModelConfig::book(), 65_536, 1, 1e-3, Some(Duration::Minutes(60.0))),
         }
     }

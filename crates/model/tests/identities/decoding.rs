@@ -1,6 +1,6 @@
 //! (d) cached decoding, in any split, equals the full forward pass: past the window, across segments, in any batch row.
 
-use crate::fixture::{Batch, Machine, bits, only, same_bits, stacks};
+use crate::fixture::{Batch, Machine, Place, bits, only, same_bits, stacks};
 use crate::hardness::assert_hard;
 use crate::packing::logits;
 use reformer_model::{ModelConfig, evaluation_inputs, record};
@@ -35,31 +35,29 @@ fn decode(
     all
 }
 
-#[test]
-fn cached_decoding_is_the_full_forward_pass() {
+pub fn cached_decoding_is_the_full_forward_pass(place: Place) {
     for (name, config) in stacks() {
         // Far past W = 8 in one bucket, then a second segment in the same cache row.
         let batch = Batch::new(&config, &[131, 37], 9);
         assert_hard(name, &config, &batch);
-        let expected = logits(&config, &batch, config.heads);
+        let expected = logits(place, &config, &batch, config.heads);
         let tokens: Vec<(u32, u32, u32)> =
             batch.tokens.iter().zip(batch.positions()).map(|(&t, p)| (t, p, 1)).collect();
         for rows in [1, 2, 7, 64, 168] {
-            let mut machine = Machine::cpu(&config, 2);
+            let mut machine = Machine::on(place, &config, 2);
             let got = decode(&mut machine, &config, 2, rows, &tokens);
             same_bits(&format!("{name}: cached logits, {rows} tokens a call"), &got, &expected);
         }
     }
 }
 
-#[test]
-fn batch_rows_start_and_stop_independently() {
+pub fn batch_rows_start_and_stop_independently(place: Place) {
     for (name, config) in stacks() {
         let first = Batch::new(&config, &[90], 21);
         let second = Batch::new(&config, &[60], 22);
         assert_hard(name, &config, &first);
         assert_hard(name, &config, &second);
-        let expected = [logits(&config, &first, config.heads), logits(&config, &second, config.heads)];
+        let expected = [logits(place, &config, &first, config.heads), logits(place, &config, &second, config.heads)];
         // The second row starts after 20 tokens of the first and stops before it; they alternate in between.
         let mut tokens = Vec::new();
         let (mut a, mut b) = (0, 0);
@@ -74,7 +72,7 @@ fn batch_rows_start_and_stop_independently() {
             }
         }
         for rows in [1, 5, 32] {
-            let mut machine = Machine::cpu(&config, 1);
+            let mut machine = Machine::on(place, &config, 1);
             let got = decode(&mut machine, &config, 3, rows, &tokens);
             for (row, expected) in [(0, &expected[0]), (2, &expected[1])] {
                 let own: Vec<u32> = tokens

@@ -1,25 +1,24 @@
 //! (b) a prefix's outputs do not depend on what follows; (c) packed = separate, any padding.
 
-use crate::fixture::{Batch, Machine, bits, only, same_bits, stacks};
+use crate::fixture::{Batch, Machine, Place, bits, only, same_bits, stacks};
 use crate::hardness::assert_hard;
 use reformer_model::{ModelConfig, evaluation_inputs, record};
 
 /// Logits of every row in one full forward pass.
-pub fn logits(config: &ModelConfig, batch: &Batch, head_group: usize) -> Vec<u32> {
+pub fn logits(place: Place, config: &ModelConfig, batch: &Batch, head_group: usize) -> Vec<u32> {
     let program = record::full_logits(config, batch.rows(), batch.rows(), head_group);
     let inputs = only(&program, &batch.inputs(evaluation_inputs(config)));
-    bits(&Machine::cpu(config, 2).run(&program, &inputs)["logits"])
+    bits(&Machine::on(place, config, 2).run(&program, &inputs)["logits"])
 }
 
-#[test]
-fn a_prefix_does_not_depend_on_what_follows() {
+pub fn a_prefix_does_not_depend_on_what_follows(place: Place) {
     for (name, config) in stacks() {
         let batch = Batch::new(&config, &[150], 3);
         assert_hard(name, &config, &batch);
-        let whole = logits(&config, &batch, config.heads);
+        let whole = logits(place, &config, &batch, config.heads);
         for length in [1, 2, 9, 40, 41, 149] {
             let prefix = Batch { lengths: vec![length], tokens: batch.tokens[..length].to_vec() };
-            let got = logits(&config, &prefix, config.heads);
+            let got = logits(place, &config, &prefix, config.heads);
             same_bits(
                 &format!("{name}: logits of the first {length} tokens"),
                 &got,
@@ -29,12 +28,11 @@ fn a_prefix_does_not_depend_on_what_follows() {
     }
 }
 
-#[test]
-fn packed_is_separate_with_any_padding() {
+pub fn packed_is_separate_with_any_padding(place: Place) {
     for (name, config) in stacks() {
         let batch = Batch::new(&config, &[61, 1, 90, 17, 2], 5);
         assert_hard(name, &config, &batch);
-        let packed = logits(&config, &batch, config.heads);
+        let packed = logits(place, &config, &batch, config.heads);
         let mut start = 0;
         for &length in &batch.lengths {
             let tokens = batch.tokens[start..start + length].to_vec();
@@ -44,7 +42,7 @@ fn packed_is_separate_with_any_padding() {
                 padded.extend(&tokens);
                 padded.resize(before + length + behind, 0);
                 let lengths = [before, length, behind].into_iter().filter(|&length| length > 0).collect();
-                let alone = logits(&config, &Batch { lengths, tokens: padded }, config.heads);
+                let alone = logits(place, &config, &Batch { lengths, tokens: padded }, config.heads);
                 let rows = |logits: &[u32], first: usize| {
                     logits[first * config.vocabulary..(first + length) * config.vocabulary].to_vec()
                 };

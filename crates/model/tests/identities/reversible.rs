@@ -1,6 +1,6 @@
 //! (e) reversible gradients are the gradients of a program that stores everything and holds no inverse, bit for bit.
 
-use crate::fixture::{Batch, Machine, config, only, same_bits};
+use crate::fixture::{Batch, Machine, Place, config, only, same_bits};
 use crate::hardness::assert_hard_in;
 use reformer_autodiff::Optimiser;
 use reformer_model::{LayerKind, MemoryChoice, ModelConfig, random_inputs, record};
@@ -25,11 +25,11 @@ fn inverses(program: &Program) -> usize {
 }
 
 /// Ten steps of AdamW on changing batches; after each, every gradient and parameter.
-fn train(config: &ModelConfig, choice: MemoryChoice, stream: DType) -> Vec<(String, Vec<u32>)> {
+fn train(place: Place, config: &ModelConfig, choice: MemoryChoice, stream: DType) -> Vec<(String, Vec<u32>)> {
     let batch = Batch::new(config, &[100, 33, 67], 31);
     let program = record::training_with(config, batch.rows(), choice, stream);
     let apply = record::apply(config, &Optimiser::default());
-    let mut machine = Machine::cpu(config, 2);
+    let mut machine = Machine::on(place, config, 2);
     let mut accumulate = machine.prepare(&program);
     let mut update = machine.prepare(&apply);
     let mut seen = Vec::new();
@@ -60,29 +60,27 @@ fn train(config: &ModelConfig, choice: MemoryChoice, stream: DType) -> Vec<(Stri
     seen
 }
 
-#[test]
-fn rebuilt_and_stored_gradients_are_the_same_bits() {
+pub fn rebuilt_and_stored_gradients_are_the_same_bits(place: Place) {
     let config = deep();
     let everything = MemoryChoice::everything(&config);
-    let stored = train(&config, everything, config.stream());
+    let stored = train(place, &config, everything, config.stream());
     assert_eq!(inverses(&record::training(&config, 200, everything)), 0, "the stored program holds an inverse");
     for choice in [MemoryChoice::minimum(), MemoryChoice { head_group: 3, stored_layers: 2 }] {
         assert!(
             inverses(&record::training(&config, 200, choice)) > 0,
             "{choice:?} rebuilds nothing: nothing is tested"
         );
-        for ((name, got), (_, expected)) in train(&config, choice, config.stream()).iter().zip(&stored) {
+        for ((name, got), (_, expected)) in train(place, &config, choice, config.stream()).iter().zip(&stored) {
             same_bits(&format!("{choice:?}, {name}"), got, expected);
         }
     }
 }
 
 /// The same comparison with streams in plain f32 must fail, or the test above could not.
-#[test]
-fn plain_f32_streams_do_not_rebuild_the_same_bits() {
+pub fn plain_f32_streams_do_not_rebuild_the_same_bits(place: Place) {
     let config = deep();
-    let stored = train(&config, MemoryChoice::everything(&config), DType::F32);
-    let rebuilt = train(&config, MemoryChoice::minimum(), DType::F32);
+    let stored = train(place, &config, MemoryChoice::everything(&config), DType::F32);
+    let rebuilt = train(place, &config, MemoryChoice::minimum(), DType::F32);
     let different = stored.iter().zip(&rebuilt).filter(|(a, b)| a != b).count();
     assert!(different > 0, "f32 streams rebuilt every bit: the comparison is too easy to tell them apart");
 }

@@ -1,0 +1,450 @@
+//! Runs plans: binds slots, inputs, states and scratch to the recorded dispatches, submits them, reads back outputs and faults.
+
+use crate::adapter::{Adapter, Choice};
+use crate::device::Device;
+use crate::indices;
+use crate::layout::{DeviceLimits, Layout};
+use crate::product::ProductVariant;
+use crate::recorder::{Dispatch, Kernels, Place, Recording};
+use crate::store::{GpuStore, host_tensor, words_of};
+use reformer_tensor::{
+    Backend, BackendError, Checks, DType, HostTensor, Inputs, Instruction, Location, Outputs, Plan, Prepared, Program,
+    RunError, Store, ValueId,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What slots and scratch hold before a checked run: a NaN as f32, an impossible index as u32.
+const POISON: u32 = 0x7fc0_dead;
+/// What stands behind a slot in a checked run.
+const GUARD: u32 = 0x6a75_6172;
+/// Guard words behind a slot: one cache line.
+const GUARD_WORDS: u64 = 16;
+/// Dispatches of one submission: the device starts while the host goes on, and no driver takes a long step for a hang.
+const DISPATCHES: usize = 256;
+/// Where in the uniform buffer a dispatch's parameters start: WebGPU's default alignment.
+const PARAMETER_STRIDE: usize = 256;
+
+/// The GPU backend; clones share the device.
+#[derive(Clone)]
+pub struct Gpu {
+    device: Arc<Device>,
+    kernels: Kernels,
+    product: ProductVariant,
+}
+
+impl Gpu {
+    /// A backend on the adapter that is wanted, with fast kernels.
+    ///
+    /// # Errors
+    /// If there is no such adapter, or it refuses.
+    pub fn new(choice: &Choice) -> Result<Self, BackendError> {
+        Self::with(choice, Kernels::Fast, None)
+    }
+
+    /// A backend with everything said. `limits` may be tighter than the adapter's, to plan and run as another would.
+    ///
+    /// # Errors
+    /// If there is no such adapter, or it refuses.
+    pub fn with(choice: &Choice, kernels: Kernels, limits: Option<DeviceLimits>) -> Result<Self, BackendError> {
+        let device = Device::open(choice, limits)?;
+        let product = ProductVariant::usual(device.adapter.kind);
+        Ok(Self { device: Arc::new(device), kernels, product })
+    }
+
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// What it runs on.
+    pub fn described(&self) -> &Adapter {
+        &self.device.adapter
+    }
+}
+
+/// Bytes of scratch of a program's kernels on a device of these limits; 0 where it can't run there.
+pub fn scratch_bytes(program: &Program, limits: DeviceLimits, kernels: Kernels) -> u64 {
+    // Which variant of the product runs makes no difference to scratch.
+    let product = ProductVariant::Simple;
+    let all: Vec<usize> = (0..program.instructions.len()).collect();
+    Layout::new(program, limits)
+        .and_then(|layout| Recording::new(program, &all, layout, kernels, product))
+        .map_or(0, |recording| recording.scratch_bytes())
+}
+
+impl Backend for Gpu {
+    fn name(&self) -> &'static str {
+        "gpu"
+    }
+
+    fn adapter(&self) -> String {
+        let naive = if self.kernels == Kernels::Naive { ", naive kernels" } else { "" };
+        format!("{}{naive}", self.device.adapter)
+    }
+
+    fn scratch_bytes(&self, program: &Program) -> u64 {
+        scratch_bytes(program, self.device.limits, self.kernels)
+    }
+
+    fn store(&self) -> Box<dyn Store> {
+        Box::new(GpuStore { device: self.device.clone(), states: BTreeMap::new() })
+    }
+
+    fn prepare(&self, plan: Plan, checks: Checks) -> Result<Box<dyn Prepared>, BackendError> {
+        Ok(Box::new(GpuPrepared::new(self, plan, checks)?))
+    }
+}
+
+/// A slot's buffers, one a segment.
+type Segments = Vec<wgpu::Buffer>;
+
+struct GpuPrepared {
+    device: Arc<Device>,
+    plan: Plan,
+    layout: Layout,
+    recording: Recording,
+    checks: Checks,
+    slots: Vec<Segments>,
+    inputs: Vec<Segments>,
+    scratch: Vec<wgpu::Buffer>,
+    faults: wgpu::Buffer,
+    pipelines: Vec<wgpu::ComputePipeline>,
+    parameters: wgpu::Buffer,
+    /// Bind groups of the dispatches, and the state buffers that they were made for.
+    bound: Option<(Vec<wgpu::Buffer>, Vec<wgpu::BindGroup>)>,
+}
+
+impl GpuPrepared {
+    fn new(gpu: &Gpu, plan: Plan, checks: Checks) -> Result<Self, BackendError> {
+        let device = gpu.device.clone();
+        let layout = Layout::new(&plan.program, device.limits)?;
+        let recording = Recording::new(&plan.program, &plan.schedule, layout, gpu.kernels, gpu.product)?;
+        let guard = if checks == Checks::Poison { GUARD_WORDS } else { 0 };
+        let mut pipelines = Vec::with_capacity(recording.dispatches.len());
+        for dispatch in &recording.dispatches {
+            pipelines.push(device.pipeline(dispatch.entry, &dispatch.constants)?);
+        }
+        let mut slots = Vec::new();
+        for (number, words) in slot_words(&plan, layout).into_iter().enumerate() {
+            let name = format!("slot {number}");
+            let segments = words.into_iter().map(|words| device.buffer(&name, 4 * (words + guard)));
+            slots.push(segments.collect::<Result<Segments, _>>()?);
+        }
+        let mut inputs = Vec::new();
+        for (name, id) in &plan.program.inputs {
+            let array = layout.array(&plan.program, *id);
+            let segments = (0..array.segments()).map(|at| device.buffer(name, 4 * array.segment_words(at) as u64));
+            inputs.push(segments.collect::<Result<Segments, _>>()?);
+        }
+        let scratch = recording.scratch.iter().map(|&words| device.buffer("scratch", 4 * words as u64));
+        let scratch = scratch.collect::<Result<Vec<_>, _>>()?;
+        let faults = device.buffer("faults", 4 * plan.schedule.len() as u64)?;
+        let parameters = upload_parameters(&device, &recording.dispatches)?;
+        Ok(Self {
+            device,
+            plan,
+            layout,
+            recording,
+            checks,
+            slots,
+            inputs,
+            scratch,
+            faults,
+            pipelines,
+            parameters,
+            bound: None,
+        })
+    }
+
+    /// The buffer of a place, and the words of it that belong to the value.
+    fn place(&self, place: Place, store: &GpuStore) -> Result<(wgpu::Buffer, u64), BackendError> {
+        match place {
+            Place::Value(id, segment) => self.segment(id, segment, store),
+            Place::Scratch(number) => Ok((self.scratch[number].clone(), self.recording.scratch[number] as u64)),
+            Place::Faults => Ok((self.faults.clone(), self.plan.schedule.len() as u64)),
+        }
+    }
+
+    fn segment(&self, id: ValueId, segment: usize, store: &GpuStore) -> Result<(wgpu::Buffer, u64), BackendError> {
+        let words = self.layout.array(&self.plan.program, id).segment_words(segment) as u64;
+        let buffer = match self.plan.location(id) {
+            Location::Input(number) => self.inputs[number][segment].clone(),
+            Location::Slot(number) => self.slots[number][segment].clone(),
+            Location::State(number) => {
+                let name = &self.plan.program.states[number].name;
+                let state = store.states.get(name).ok_or_else(|| BackendError::Missing { name: name.clone() })?;
+                state.buffer.clone()
+            }
+            Location::Nowhere => {
+                let name = &self.plan.program.info(id).name;
+                return Err(BackendError::Device(format!("`{name}` is bound, but nothing that runs makes it")));
+            }
+        };
+        Ok((buffer, words))
+    }
+
+    /// Makes the bind groups, unless they are there for these states.
+    fn bind(&mut self, store: &GpuStore) -> Result<(), BackendError> {
+        let states: Vec<wgpu::Buffer> = self
+            .plan
+            .program
+            .states
+            .iter()
+            .filter_map(|spec| store.states.get(&spec.name).map(|state| state.buffer.clone()))
+            .collect();
+        if self.bound.as_ref().is_some_and(|(known, _)| *known == states) {
+            return Ok(());
+        }
+        let mut groups = Vec::with_capacity(self.recording.dispatches.len());
+        for (number, dispatch) in self.recording.dispatches.iter().enumerate() {
+            let what = || format!("binding {} {}", dispatch.entry.file, dispatch.entry.name);
+            let places = dispatch.buffers.iter().map(|&place| self.place(place, store));
+            let places = places.collect::<Result<Vec<_>, _>>()?;
+            let group = self.device.guarded(&what, || self.bind_group(number, dispatch, &places))?;
+            groups.push(group);
+        }
+        self.bound = Some((states, groups));
+        Ok(())
+    }
+
+    fn bind_group(&self, number: usize, dispatch: &Dispatch, places: &[(wgpu::Buffer, u64)]) -> wgpu::BindGroup {
+        let whole = |buffer, offset, bytes| {
+            wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(bytes) })
+        };
+        let mut entries = Vec::with_capacity(places.len() + 1);
+        if dispatch.entry.parameters > 0 {
+            let offset = (number * PARAMETER_STRIDE) as u64;
+            let resource = whole(&self.parameters, offset, u64::from(dispatch.entry.parameters));
+            entries.push(wgpu::BindGroupEntry { binding: 0, resource });
+        }
+        for (binding, (buffer, words)) in dispatch.entry.bindings.iter().zip(places) {
+            entries.push(wgpu::BindGroupEntry { binding: binding.number, resource: whole(buffer, 0, 4 * words) });
+        }
+        self.device.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &self.pipelines[number].get_bind_group_layout(0),
+            entries: &entries,
+        })
+    }
+
+    fn upload(&self, inputs: &Inputs) -> Result<(), RunError> {
+        for (number, (name, id)) in self.plan.program.inputs.iter().enumerate() {
+            let value = self.plan.program.info(*id);
+            let given = inputs.get(name);
+            let words = given.and_then(|tensor: &HostTensor| words_of(tensor, value.shape, value.dtype));
+            let words = words.ok_or_else(|| RunError::Input {
+                name: name.clone(),
+                got: given.map_or_else(|| "missing".to_owned(), HostTensor::describe),
+                expected: value.dtype.describe(value.shape),
+            })?;
+            let mut rest = words;
+            for (segment, buffer) in self.inputs[number].iter().enumerate() {
+                let (own, after) = rest.split_at(self.layout.array(&self.plan.program, *id).segment_words(segment));
+                self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(own));
+                rest = after;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_states(&self, store: &GpuStore) -> Result<(), RunError> {
+        for spec in &self.plan.program.states {
+            let value = self.plan.program.info(spec.value);
+            let state =
+                store.states.get(&spec.name).ok_or_else(|| BackendError::Missing { name: spec.name.clone() })?;
+            if state.shape != value.shape || state.dtype != value.dtype {
+                let (got, expected) = (state.dtype.describe(state.shape), value.dtype.describe(value.shape));
+                return Err(BackendError::State { name: spec.name.clone(), got, expected }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills slots and scratch with poison, and what is behind slots with guard words.
+    fn poison(&self) -> Result<(), BackendError> {
+        for segments in &self.slots {
+            for buffer in segments {
+                let words = buffer.size() / 4;
+                self.fill(buffer, 0, words - GUARD_WORDS, POISON)?;
+                self.fill(buffer, words - GUARD_WORDS, GUARD_WORDS, GUARD)?;
+            }
+        }
+        for buffer in &self.scratch {
+            self.fill(buffer, 0, buffer.size() / 4, POISON)?;
+        }
+        Ok(())
+    }
+
+    fn fill(&self, buffer: &wgpu::Buffer, first: u64, count: u64, word: u32) -> Result<(), BackendError> {
+        let content = vec![word; count as usize];
+        self.device.guarded(&|| "poison".to_owned(), || {
+            self.device.queue.write_buffer(buffer, 4 * first, bytemuck::cast_slice(&content));
+        })
+    }
+
+    fn submit(&self, store: &GpuStore) -> Result<(), RunError> {
+        let Some((_, groups)) = &self.bound else { return Ok(()) };
+        let mut first = 0;
+        let mut encoder = self.encoder();
+        encoder.clear_buffer(&self.faults, 0, None);
+        let mut recorded = 0;
+        for (step, &at) in self.plan.schedule.iter().enumerate() {
+            let instruction = &self.plan.program.instructions[at];
+            self.copy_updates(&mut encoder, instruction, store)?;
+            let end = self.recording.ends[step];
+            if end > first {
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                for number in first..end {
+                    let [x, y, z] = self.recording.dispatches[number].groups;
+                    pass.set_pipeline(&self.pipelines[number]);
+                    pass.set_bind_group(0, &groups[number], &[]);
+                    pass.dispatch_workgroups(x, y, z);
+                }
+            }
+            recorded += end - first;
+            first = end;
+            if recorded >= DISPATCHES {
+                self.device.queue.submit([encoder.finish()]);
+                encoder = self.encoder();
+                recorded = 0;
+            }
+        }
+        self.device.queue.submit([encoder.finish()]);
+        Ok(())
+    }
+
+    fn encoder(&self) -> wgpu::CommandEncoder {
+        self.device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+    }
+
+    /// The buffer of an update's new value holds the old value's content before the op runs.
+    fn copy_updates(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        instruction: &Instruction,
+        store: &GpuStore,
+    ) -> Result<(), RunError> {
+        for &(old, new) in &instruction.updates {
+            if self.plan.location(old) == self.plan.location(new) {
+                continue;
+            }
+            let (from, to) = (self.layout.array(&self.plan.program, old), self.layout.array(&self.plan.program, new));
+            // A state is one buffer, a slot may be several: copy piece by piece of the finer of the two.
+            let rows = from.segment_rows.min(to.segment_rows);
+            for first in (0..to.shape.dim(0)).step_by(rows.max(1)) {
+                let words = rows.min(to.shape.dim(0) - first) * to.row_words();
+                let (source, _) = self.segment(old, first / from.segment_rows, store)?;
+                let (target, _) = self.segment(new, first / to.segment_rows, store)?;
+                let offset =
+                    |array: &crate::layout::Array| 4 * ((first % array.segment_rows) * array.row_words()) as u64;
+                encoder.copy_buffer_to_buffer(&source, offset(&from), &target, offset(&to), 4 * words as u64);
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&self, id: ValueId, store: &GpuStore) -> Result<HostTensor, BackendError> {
+        let value = self.plan.program.info(id);
+        let array = self.layout.array(&self.plan.program, id);
+        let parts =
+            (0..array.segments()).map(|at| self.segment(id, at, store).map(|(buffer, words)| (buffer, 0, words)));
+        let words = self.device.download(&parts.collect::<Result<Vec<_>, _>>()?)?;
+        Ok(host_tensor(words, value.shape, value.dtype))
+    }
+
+    fn check_faults(&self) -> Result<(), RunError> {
+        let words = self.device.download(&[(self.faults.clone(), 0, self.plan.schedule.len() as u64)])?;
+        let Some(step) = words.iter().position(|&word| word != 0) else { return Ok(()) };
+        let instruction = &self.plan.program.instructions[self.plan.schedule[step]];
+        let streams = instruction.updates.iter().map(|&(_, new)| new).chain(instruction.writes.iter().copied());
+        let fraction = streams
+            .filter_map(|id| match self.plan.program.info(id).dtype {
+                DType::Fixed { fraction_bits } => Some(i32::from(fraction_bits)),
+                DType::F32 | DType::U32 => None,
+            })
+            .next();
+        Err(RunError::Range {
+            op: instruction.op.name(),
+            scope: self.plan.program.scopes[instruction.scope].clone(),
+            value: f32::from_bits(words[step]),
+            limit: fraction.map_or(f32::INFINITY, |bits| 2f32.powi(31 - bits)),
+        })
+    }
+
+    fn check_guards(&self) -> Result<(), RunError> {
+        for (slot, segments) in self.slots.iter().enumerate() {
+            for buffer in segments {
+                let words = self.device.download(&[(buffer.clone(), buffer.size() / 4 - GUARD_WORDS, GUARD_WORDS)])?;
+                if words.iter().any(|&word| word != GUARD) {
+                    let (op, scope) = self.last_writer(slot);
+                    return Err(RunError::Guard { op, scope, slot });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The last instruction with a result in `slot`: who may have written past its end.
+    fn last_writer(&self, slot: usize) -> (&'static str, String) {
+        let writer =
+            self.plan.schedule.iter().rev().map(|&at| &self.plan.program.instructions[at]).find(|instruction| {
+                let mut results =
+                    instruction.updates.iter().map(|&(_, new)| new).chain(instruction.writes.iter().copied());
+                results.any(|id| self.plan.location(id) == Location::Slot(slot))
+            });
+        writer.map_or(("nothing", String::new()), |instruction| {
+            (instruction.op.name(), self.plan.program.scopes[instruction.scope].clone())
+        })
+    }
+}
+
+impl Prepared for GpuPrepared {
+    fn run(&mut self, store: &mut dyn Store, inputs: &Inputs) -> Result<Outputs, RunError> {
+        let foreign = || BackendError::Device("the store belongs to another backend".to_owned());
+        let store = store.as_any_mut().downcast_mut::<GpuStore>().ok_or_else(foreign)?;
+        self.check_states(store)?;
+        self.device.check()?;
+        indices::check(&self.plan, inputs)?;
+        self.bind(store)?;
+        if self.checks == Checks::Poison {
+            self.poison()?;
+        }
+        self.device.guarded(&|| "inputs".to_owned(), || self.upload(inputs))??;
+        self.device.guarded(&|| "a run".to_owned(), || self.submit(store))??;
+        self.check_faults()?;
+        if self.checks == Checks::Poison {
+            self.check_guards()?;
+        }
+        let outputs = self.plan.program.outputs.iter();
+        let outputs = outputs.map(|(name, id)| Ok((name.clone(), self.value(*id, store)?)));
+        outputs.collect()
+    }
+
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}
+
+/// Words of each slot's segments: of each, the most that one of its values needs.
+fn slot_words(plan: &Plan, layout: Layout) -> Vec<Vec<u64>> {
+    let mut slots = vec![Vec::new(); plan.slots.len()];
+    for (number, location) in plan.locations.iter().enumerate() {
+        let Location::Slot(slot) = *location else { continue };
+        let array = layout.array(&plan.program, ValueId(number as u32));
+        let words: &mut Vec<u64> = &mut slots[slot];
+        words.resize(words.len().max(array.segments()), 0);
+        for (segment, most) in words.iter_mut().enumerate().take(array.segments()) {
+            *most = (*most).max(array.segment_words(segment) as u64);
+        }
+    }
+    slots
+}
+
+/// Every dispatch's parameters, each at its stride.
+fn upload_parameters(device: &Device, dispatches: &[Dispatch]) -> Result<wgpu::Buffer, BackendError> {
+    let mut bytes = vec![0; (dispatches.len() * PARAMETER_STRIDE).max(PARAMETER_STRIDE)];
+    for (number, dispatch) in dispatches.iter().enumerate() {
+        bytes[number * PARAMETER_STRIDE..][..dispatch.parameters.len()].copy_from_slice(&dispatch.parameters);
+    }
+    device.uniform(&bytes)
+}

@@ -1,0 +1,25 @@
+//! The GPU backend: plans run as compute dispatches on any adapter that wgpu drives. Kernels are in `shaders/`; this crate
+//! holds launch geometry (`ops/`) and the engine: layout of tensors in buffers, pipelines, submissions.
+//!
+//! The way of a plan: `layout` cuts tensors that exceed the device's limits; `recorder` and `ops` list dispatches, without a
+//! device; `executor` binds buffers and submits.
+
+mod adapter;
+mod device;
+mod executor;
+mod indices;
+mod layer_norm;
+mod layout;
+mod normed;
+mod ops;
+mod product;
+mod recorder;
+mod shares;
+mod store;
+mod sums;
+
+pub use adapter::{Adapter, AdapterKind, Choice, adapters};
+pub use executor::{Gpu, scratch_bytes};
+pub use layout::{Array, DeviceLimits, Layout};
+pub use product::ProductVariant;
+pub use recorder::{Dispatch, Kernels, Place, Recording};

@@ -1,0 +1,67 @@
+//! Layer norm of a window of rows into scratch, for the ops that begin with one.
+
+use crate::layout::Array;
+use crate::recorder::{Matrix, Place, Recorder, Window, fraction_bits};
+use reformer_shaders::entries::normalize;
+use reformer_tensor::BackendError;
+use reformer_tensor::op::NORM_EPSILON;
+
+/// A normalised window.
+#[derive(Clone, Copy)]
+pub(crate) struct Normed {
+    /// `[rows, width]`, or `[rows, 2·width]` of two streams.
+    pub normed: Matrix,
+    /// `[rows, 2]`: mean and 1/deviation.
+    pub moments: Place,
+}
+
+/// LN(x) of the window, in scratch.
+pub(crate) fn normalize(
+    recorder: &mut Recorder<'_>,
+    window: Window,
+    x: Array,
+    gamma: Array,
+    beta: Array,
+) -> Result<Normed, BackendError> {
+    let width = x.shape.dim(1);
+    let (place, first_row) = recorder.rows_of(x, window);
+    let normed = recorder.scratch("normed", window.rows * width);
+    let moments = recorder.scratch("moments", 2 * window.rows);
+    let parameters = normalize::Parameters {
+        first_row: first_row as u32,
+        rows: window.rows as u32,
+        width: width as u32,
+        fraction_bits: fraction_bits(x.dtype),
+        epsilon: NORM_EPSILON,
+    };
+    let buffers = [place, recorder.whole(gamma)?, recorder.whole(beta)?, normed, moments];
+    let groups = [window.rows.div_ceil(64) as u32, 1, 1];
+    recorder.dispatch(&normalize::MAIN, parameters, &buffers, groups);
+    Ok(Normed { normed: Matrix::new(normed, 0, width), moments })
+}
+
+/// LN([y1, y2]) of the window, in scratch.
+pub(crate) fn normalize_both(
+    recorder: &mut Recorder<'_>,
+    window: Window,
+    streams: [Array; 2],
+    gamma: Array,
+    beta: Array,
+) -> Result<Normed, BackendError> {
+    let width = streams[0].shape.dim(1);
+    let (first, first_row) = recorder.rows_of(streams[0], window);
+    let (second, _) = recorder.rows_of(streams[1], window);
+    let normed = recorder.scratch("normed", window.rows * 2 * width);
+    let moments = recorder.scratch("moments", 2 * window.rows);
+    let parameters = normalize::Parameters {
+        first_row: first_row as u32,
+        rows: window.rows as u32,
+        width: width as u32,
+        fraction_bits: fraction_bits(streams[0].dtype),
+        epsilon: NORM_EPSILON,
+    };
+    let buffers = [first, recorder.whole(gamma)?, recorder.whole(beta)?, normed, moments, second];
+    let groups = [window.rows.div_ceil(64) as u32, 1, 1];
+    recorder.dispatch(&normalize::BOTH, parameters, &buffers, groups);
+    Ok(Normed { normed: Matrix::new(normed, 0, 2 * width), moments })
+}

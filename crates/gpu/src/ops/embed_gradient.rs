@@ -1,0 +1,113 @@
+//! `embed_gradient`: per table, a segment's rows are sorted by the entry that they select, then added in that order.
+
+use crate::layout::Array;
+use crate::recorder::{Place, Recorder};
+use reformer_shaders::entries::{embed_gradient as kernel, sort_rows};
+use reformer_tensor::op::EmbedGradient;
+use reformer_tensor::{BackendError, PositionKind};
+
+/// Rows that a workgroup sorts, and values of a digit; the same number as in shaders/sort_rows.wgsl.
+const BLOCK: usize = 256;
+/// Bits of a digit: 2^8 = [`BLOCK`].
+const DIGIT_BITS: u32 = 8;
+
+/// A table's gradient and how rows select from it (shaders/shared/selection.wgsl).
+struct Table {
+    gradient: Array,
+    /// Tokens or positions.
+    selectors: Place,
+    divide: usize,
+    modulo: usize,
+    /// Where its columns begin in the stream.
+    first_column: usize,
+}
+
+/// Consecutive rows in one segment.
+#[derive(Clone, Copy)]
+struct Rows {
+    segment: usize,
+    first: usize,
+    count: usize,
+}
+
+pub(super) fn record(op: &EmbedGradient, recorder: &mut Recorder<'_>) -> Result<(), BackendError> {
+    let (tokens, positions) = (recorder.whole(recorder.read(0))?, recorder.whole(recorder.read(1))?);
+    let dx = [recorder.read(3), recorder.read(4)];
+    let table = |index: usize, selectors, divide, first_column| {
+        let gradient: Array = recorder.update(index);
+        Table { gradient, selectors, divide, modulo: gradient.shape.dim(0), first_column }
+    };
+    let mut tables = vec![table(0, tokens, 1, 0)];
+    match op.position {
+        PositionKind::Learned => tables.push(table(1, positions, 1, 0)),
+        PositionKind::Axial { inner, outer_width, .. } => {
+            tables.push(table(1, positions, inner, 0));
+            tables.push(table(2, positions, 1, outer_width));
+        }
+    }
+    let rows = dx[0].shape.dim(0);
+    for (segment, first) in (0..rows).step_by(dx[0].segment_rows).enumerate() {
+        let rows = Rows { segment, first, count: dx[0].segment_rows.min(rows - first) };
+        for table in &tables {
+            let sorted = sort(recorder, table, rows);
+            add(op, recorder, table, rows, dx, sorted)?;
+        }
+    }
+    Ok(())
+}
+
+/// The segment's rows by entry, ascending within an entry; in scratch.
+fn sort(recorder: &mut Recorder<'_>, table: &Table, rows: Rows) -> Place {
+    let blocks = rows.count.div_ceil(BLOCK);
+    let counts = recorder.scratch("digit counts", blocks * BLOCK);
+    let mut order = recorder.scratch("row order", rows.count);
+    let mut sorted = recorder.scratch("other row order", rows.count);
+    let entry_bits = usize::BITS - (table.modulo - 1).leading_zeros();
+    // At least one pass: it writes the order.
+    for shift in (0..entry_bits.max(1)).step_by(DIGIT_BITS as usize) {
+        let parameters = sort_rows::Parameters {
+            first: rows.first as u32,
+            rows: rows.count as u32,
+            blocks: blocks as u32,
+            divide: table.divide as u32,
+            modulo: table.modulo as u32,
+            shift,
+        };
+        // A workgroup is a block, an invocation an element of it.
+        let groups = recorder.workgroups(blocks);
+        recorder.dispatch(&sort_rows::COUNT, parameters, &[counts, table.selectors, order], groups);
+        recorder.dispatch(&sort_rows::SCAN, parameters, &[counts], [1, 1, 1]);
+        recorder.dispatch(&sort_rows::SCATTER, parameters, &[counts, table.selectors, order, sorted], groups);
+        std::mem::swap(&mut order, &mut sorted);
+    }
+    order
+}
+
+/// Adds the rows onto the table's gradient in sorted order.
+fn add(
+    op: &EmbedGradient,
+    recorder: &mut Recorder<'_>,
+    table: &Table,
+    rows: Rows,
+    dx: [Array; 2],
+    sorted: Place,
+) -> Result<(), BackendError> {
+    let columns = table.gradient.shape.dim(1);
+    let parameters = kernel::Parameters {
+        first: rows.first as u32,
+        rows: rows.count as u32,
+        width: dx[0].shape.dim(1) as u32,
+        divide: table.divide as u32,
+        modulo: table.modulo as u32,
+        first_column: table.first_column as u32,
+        columns: columns as u32,
+        site: op.dropout.site,
+        threshold: op.dropout.threshold(),
+        scale: op.dropout.scale(),
+    };
+    let key = recorder.whole(recorder.read(2))?;
+    let [dx1, dx2] = dx.map(|dx| Place::Value(dx.id, rows.segment));
+    let buffers = [sorted, table.selectors, key, dx1, dx2, recorder.whole(table.gradient)?];
+    recorder.dispatch_elements(&kernel::MAIN, parameters, &buffers, rows.count * columns);
+    Ok(())
+}

@@ -1,0 +1,24 @@
+// Operands of matrix products, the same for every variant: C = A·B or C += A·B, by strides.
+
+struct Parameters {
+    rows: u32,
+    columns: u32,
+    terms: u32,
+    // Terms are summed in blocks of this many, added in ascending order, so that windows of rows change no bit.
+    block: u32,
+    a_first: u32,
+    a_row: u32,
+    a_term: u32,
+    b_first: u32,
+    b_term: u32,
+    b_column: u32,
+    c_first: u32,
+    c_row: u32,
+    // 1: add onto C.
+    accumulate: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> c: array<f32>;
