@@ -31,8 +31,9 @@ struct Parameters {
 @group(0) @binding(5) var<storage, read> key: array<f32>;
 @group(0) @binding(6) var<storage, read> segments: array<u32>;
 
-/// The query's sums of values.
+/// The query's sums of values, of all rounds so far and of this one.
 var<private> sums: array<f32, HEAD_WIDTH>;
+var<private> round_sums: array<f32, HEAD_WIDTH>;
 
 fn vector_at(head: u32, token: u32) -> u32 {
     return (token * parameters.heads + head) * parameters.head_width;
@@ -80,16 +81,25 @@ fn separate_logit(head: u32, query_token: u32, key_token: u32) -> f32 {
     return sum;
 }
 
-fn scale_sums(factor: f32) {
+fn clear_sums() {
     for (var d = 0u; d < parameters.head_width; d += 1u) {
-        sums[d] *= factor;
+        sums[d] = 0.0;
+        round_sums[d] = 0.0;
+    }
+}
+
+/// This round's sums onto those so far; the next round starts from nothing.
+fn merge_sums(factor: f32) {
+    for (var d = 0u; d < parameters.head_width; d += 1u) {
+        sums[d] = merged_value(sums[d], factor, round_sums[d]);
+        round_sums[d] = 0.0;
     }
 }
 
 fn add_value(head: u32, key_token: u32, weight: f32) {
     let v = vector_at(head, key_token);
     for (var d = 0u; d < parameters.head_width; d += 1u) {
-        sums[d] = fma(weight, value[v + d], sums[d]);
+        round_sums[d] = fma(weight, value[v + d], round_sums[d]);
     }
 }
 
@@ -110,7 +120,7 @@ fn lsh(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) gr
     let head = at / parameters.rows;
     let token = at % parameters.rows;
     var running = Running(NO_LOGIT, 0.0);
-    scale_sums(0.0);
+    clear_sums();
     for (var round = 0u; round < parameters.rounds; round += 1u) {
         let own = interval_at(head, round, token);
         var most = NO_LOGIT;
@@ -128,7 +138,6 @@ fn lsh(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) gr
         let factor = rescaling(running, most);
         let maximum = max(running.maximum, most);
         var sum = 0.0;
-        scale_sums(factor);
         for (var slot = own.low; slot <= own.slot; slot += 1u) {
             let key_token = key_at(head, round, slot);
             if !is_taken(head, round, token, key_token) {
@@ -137,6 +146,7 @@ fn lsh(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) gr
                 add_value(head, key_token, weight);
             }
         }
+        merge_sums(factor);
         running = merged(running, most, factor, sum);
     }
     finish(head, token, running);
@@ -159,11 +169,12 @@ fn in_order(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
     let before = Running(NO_LOGIT, 0.0);
     let factor = rescaling(before, most);
     var sum = 0.0;
-    scale_sums(0.0);
+    clear_sums();
     for (var key_token = low; key_token <= token; key_token += 1u) {
         let weight = weight(separate_logit(head, token, key_token), most);
         sum += weight;
         add_value(head, key_token, weight);
     }
+    merge_sums(factor);
     finish(head, token, merged(before, most, factor, sum));
 }

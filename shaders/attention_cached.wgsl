@@ -50,8 +50,9 @@ struct Step {
 // Local and full.
 @group(0) @binding(7) var<storage, read> key: array<f32>;
 
-/// The query's sums of values.
+/// The query's sums of values, of all rounds so far and of this one.
 var<private> sums: array<f32, HEAD_WIDTH>;
+var<private> round_sums: array<f32, HEAD_WIDTH>;
 
 /// One (cache row, head): where its entries and its index start.
 struct Cache {
@@ -76,16 +77,25 @@ fn logit(query_start: u32, cache: Cache, entry: u32) -> f32 {
     return sum;
 }
 
-fn scale_sums(factor: f32) {
+fn clear_sums() {
     for (var d = 0u; d < parameters.head_width; d += 1u) {
-        sums[d] *= factor;
+        sums[d] = 0.0;
+        round_sums[d] = 0.0;
+    }
+}
+
+/// This round's sums onto those so far; the next round starts from nothing.
+fn merge_sums(factor: f32) {
+    for (var d = 0u; d < parameters.head_width; d += 1u) {
+        sums[d] = merged_value(sums[d], factor, round_sums[d]);
+        round_sums[d] = 0.0;
     }
 }
 
 fn add_value(cache: Cache, entry: u32, weight: f32) {
     let v = entry_at(cache, entry);
     for (var d = 0u; d < parameters.head_width; d += 1u) {
-        sums[d] = fma(weight, values[v + d], sums[d]);
+        round_sums[d] = fma(weight, values[v + d], round_sums[d]);
     }
 }
 
@@ -213,7 +223,7 @@ fn shared_logit(start: u32, cache: Cache, entry: u32, own: u32) -> f32 {
 fn attend_lists(cache: Cache, head: u32, token: u32, own: u32) {
     let start = vector_at(head, token);
     var running = Running(NO_LOGIT, 0.0);
-    scale_sums(0.0);
+    clear_sums();
     for (var round = 0u; round < parameters.rounds; round += 1u) {
         let list = list_of(head, round, token);
         let entries = held(cache, list);
@@ -232,7 +242,6 @@ fn attend_lists(cache: Cache, head: u32, token: u32, own: u32) {
         let factor = rescaling(running, most);
         let maximum = max(running.maximum, most);
         var sum = 0.0;
-        scale_sums(factor);
         for (var number = 0u; number < entries; number += 1u) {
             let entry = entry_in(cache, list, number);
             if !is_taken(cache, head, round, token, entry) {
@@ -241,6 +250,7 @@ fn attend_lists(cache: Cache, head: u32, token: u32, own: u32) {
                 add_value(cache, entry, weight);
             }
         }
+        merge_sums(factor);
         running = merged(running, most, factor, sum);
     }
     finish(start, running);
@@ -275,13 +285,14 @@ fn in_order(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
         let before = Running(NO_LOGIT, 0.0);
         let factor = rescaling(before, most);
         var sum = 0.0;
-        scale_sums(0.0);
+        clear_sums();
         for (var position = first; position <= step.position; position += 1u) {
             let entry = position % parameters.capacity;
             let weight = weight(logit(start, cache, entry), most);
             sum += weight;
             add_value(cache, entry, weight);
         }
+        merge_sums(factor);
         finish(start, merged(before, most, factor, sum));
     }
 }

@@ -11,6 +11,9 @@ struct Parameters {
     // Words of an entry of `facts`, and the first word that is written.
     stride: u32,
     offset: u32,
+    // Rows of the segment of `qk`.
+    first_row: u32,
+    segment_rows: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -22,12 +25,13 @@ struct Parameters {
 /// 1/√(Σqk² + D·ε).
 @compute @workgroup_size(LANES)
 fn lengths(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let at = linear(id, groups);
-    if at >= parameters.heads * parameters.rows {
+    let own = linear(id, groups);
+    if own >= parameters.heads * parameters.segment_rows {
         return;
     }
-    let head = at / parameters.rows;
-    let row = at % parameters.rows;
+    let head = own / parameters.segment_rows;
+    let row = own % parameters.segment_rows;
+    let at = head * parameters.rows + parameters.first_row + row;
     let start = (row * parameters.heads + head) * parameters.head_width;
     var squares = 0.0;
     for (var d = 0u; d < parameters.head_width; d += 1u) {

@@ -9,17 +9,20 @@ const TILE_COLUMNS: u32 = 1; // one of 1, 2, 4, 8, 12, 16
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+    let a_first = parameters.a_first + group.z * parameters.a_batch;
+    let b_first = parameters.b_first + group.z * parameters.b_batch;
+    let c_first = parameters.c_first + group.z * parameters.c_batch;
     let first_row = group.y * TILE_ROWS;
     let first_column = group.x * (LANES * TILE_COLUMNS) + lane.x;
     var a_at: array<u32, TILE_ROWS>;
     for (var i = 0u; i < TILE_ROWS; i += 1u) {
         // Rows past the end repeat the last one and are not stored.
-        a_at[i] = parameters.a_first + min(first_row + i, parameters.rows - 1u) * parameters.a_row;
+        a_at[i] = a_first + min(first_row + i, parameters.rows - 1u) * parameters.a_row;
     }
     var b_at: array<u32, TILE_COLUMNS>;
     for (var j = 0u; j < TILE_COLUMNS; j += 1u) {
         let column = min(first_column + j * LANES, parameters.columns - 1u);
-        b_at[j] = parameters.b_first + column * parameters.b_column;
+        b_at[j] = b_first + column * parameters.b_column;
     }
     var total: array<f32, TILE_ROWS * TILE_COLUMNS>;
     for (var i = 0u; i < TILE_ROWS; i += 1u) {
@@ -28,7 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
             if parameters.accumulate == 1u {
                 let row = min(first_row + i, parameters.rows - 1u);
                 let column = min(first_column + j * LANES, parameters.columns - 1u);
-                total[i * TILE_COLUMNS + j] = c[parameters.c_first + row * parameters.c_row + column];
+                total[i * TILE_COLUMNS + j] = c[c_first + row * parameters.c_row + column];
             }
         }
     }
@@ -59,7 +62,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
             let row = first_row + i;
             let column = first_column + j * LANES;
             if row < parameters.rows && column < parameters.columns {
-                c[parameters.c_first + row * parameters.c_row + column] = total[i * TILE_COLUMNS + j];
+                c[c_first + row * parameters.c_row + column] = total[i * TILE_COLUMNS + j];
             }
         }
     }

@@ -20,6 +20,9 @@ fn main(
     @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
+    let a_first = parameters.a_first + group.z * parameters.a_batch;
+    let b_first = parameters.b_first + group.z * parameters.b_batch;
+    let c_first = parameters.c_first + group.z * parameters.c_batch;
     let first_row = group.y * TILE;
     let first_column = group.x * TILE;
     var total: array<f32, OWN * OWN>;
@@ -31,7 +34,7 @@ fn main(
             total[i * OWN + j] = 0.0;
             sum[i * OWN + j] = 0.0;
             if parameters.accumulate == 1u && row < parameters.rows && column < parameters.columns {
-                total[i * OWN + j] = c[parameters.c_first + row * parameters.c_row + column];
+                total[i * OWN + j] = c[c_first + row * parameters.c_row + column];
             }
         }
     }
@@ -47,7 +50,7 @@ fn main(
             }
             var value = 0.0;
             if start + term < parameters.terms && first_row + own < parameters.rows {
-                value = a[parameters.a_first + (first_row + own) * parameters.a_row + (start + term) * parameters.a_term];
+                value = a[a_first + (first_row + own) * parameters.a_row + (start + term) * parameters.a_term];
             }
             a_tile[term * LINE + own] = value;
             term = at / TILE;
@@ -58,7 +61,7 @@ fn main(
             }
             value = 0.0;
             if start + term < parameters.terms && first_column + own < parameters.columns {
-                value = b[parameters.b_first + (start + term) * parameters.b_term + (first_column + own) * parameters.b_column];
+                value = b[b_first + (start + term) * parameters.b_term + (first_column + own) * parameters.b_column];
             }
             b_tile[term * LINE + own] = value;
         }
@@ -88,7 +91,7 @@ fn main(
             let row = first_row + local.y + i * SIDE;
             let column = first_column + local.x + j * SIDE;
             if row < parameters.rows && column < parameters.columns {
-                c[parameters.c_first + row * parameters.c_row + column] = total[i * OWN + j];
+                c[c_first + row * parameters.c_row + column] = total[i * OWN + j];
             }
         }
     }

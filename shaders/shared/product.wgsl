@@ -16,6 +16,10 @@ struct Parameters {
     c_row: u32,
     // 1: add onto C.
     accumulate: u32,
+    // From one product of a batch to the next.
+    a_batch: u32,
+    b_batch: u32,
+    c_batch: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;

@@ -39,6 +39,11 @@ fn merged(running: Running, most: f32, factor: f32, sum: f32) -> Running {
     return Running(max(running.maximum, most), fma(running.sum, factor, sum));
 }
 
+/// A weighted sum of values with a round's own merged onto it.
+fn merged_value(before: f32, factor: f32, own: f32) -> f32 {
+    return fma(before, factor, own);
+}
+
 /// log Σ exp(logit).
 fn log_sum(running: Running) -> f32 {
     return running.maximum + accurate_log(running.sum);

@@ -38,6 +38,8 @@ impl Device {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("reformer"),
             required_limits: required,
+            // Only to measure: nothing depends on it.
+            required_features: chosen.features() & wgpu::Features::TIMESTAMP_QUERY,
             ..wgpu::DeviceDescriptor::default()
         };
         let (device, queue) = pollster::block_on(chosen.request_device(&descriptor))

@@ -6,6 +6,7 @@ use crate::indices;
 use crate::layout::{DeviceLimits, Layout};
 use crate::product::ProductVariant;
 use crate::recorder::{Dispatch, Kernels, Place, Recording};
+use crate::stopwatch::Stopwatch;
 use crate::store::{GpuStore, host_tensor, words_of};
 use reformer_tensor::{
     Backend, BackendError, Checks, DType, HostTensor, Inputs, Instruction, Location, Outputs, Plan, Prepared, Program,
@@ -50,6 +51,11 @@ impl Gpu {
         let device = Device::open(choice, limits)?;
         let product = ProductVariant::usual(device.adapter.kind);
         Ok(Self { device: Arc::new(device), kernels, product })
+    }
+
+    /// The same device with other kernels.
+    pub fn with_kernels(self, kernels: Kernels) -> Self {
+        Self { kernels, ..self }
     }
 
     pub(crate) fn device(&self) -> &Device {
@@ -282,7 +288,7 @@ impl GpuPrepared {
         })
     }
 
-    fn submit(&self, store: &GpuStore) -> Result<(), RunError> {
+    fn submit(&self, store: &GpuStore, stopwatch: Option<&Stopwatch>) -> Result<(), RunError> {
         let Some((_, groups)) = &self.bound else { return Ok(()) };
         let mut first = 0;
         let mut encoder = self.encoder();
@@ -293,7 +299,10 @@ impl GpuPrepared {
             self.copy_updates(&mut encoder, instruction, store)?;
             let end = self.recording.ends[step];
             if end > first {
-                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                    label: Some(instruction.op.name()),
+                    timestamp_writes: stopwatch.map(|stopwatch| stopwatch.writes(step)),
+                });
                 for number in first..end {
                     let [x, y, z] = self.recording.dispatches[number].groups;
                     pass.set_pipeline(&self.pipelines[number]);
@@ -402,6 +411,37 @@ impl Prepared for GpuPrepared {
     fn run(&mut self, store: &mut dyn Store, inputs: &Inputs) -> Result<Outputs, RunError> {
         let foreign = || BackendError::Device("the store belongs to another backend".to_owned());
         let store = store.as_any_mut().downcast_mut::<GpuStore>().ok_or_else(foreign)?;
+        self.run_on(store, inputs, None)
+    }
+
+    fn run_timed(&mut self, store: &mut dyn Store, inputs: &Inputs) -> Result<(Outputs, Vec<f64>), RunError> {
+        let foreign = || BackendError::Device("the store belongs to another backend".to_owned());
+        let store = store.as_any_mut().downcast_mut::<GpuStore>().ok_or_else(foreign)?;
+        let Some(stopwatch) = Stopwatch::new(&self.device, self.plan.schedule.len())? else {
+            return self.run_on(store, inputs, None).map(|outputs| (outputs, Vec::new()));
+        };
+        let outputs = self.run_on(store, inputs, Some(&stopwatch))?;
+        let idle = |step: usize| self.recording.ends[step] == if step == 0 { 0 } else { self.recording.ends[step - 1] };
+        let mut times = stopwatch.seconds(&self.device)?;
+        for (step, time) in times.iter_mut().enumerate().filter(|(step, _)| idle(*step)) {
+            debug_assert!(step < self.plan.schedule.len());
+            *time = 0.0;
+        }
+        Ok((outputs, times))
+    }
+
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}
+
+impl GpuPrepared {
+    fn run_on(
+        &mut self,
+        store: &mut GpuStore,
+        inputs: &Inputs,
+        stopwatch: Option<&Stopwatch>,
+    ) -> Result<Outputs, RunError> {
         self.check_states(store)?;
         self.device.check()?;
         indices::check(&self.plan, inputs)?;
@@ -410,7 +450,7 @@ impl Prepared for GpuPrepared {
             self.poison()?;
         }
         self.device.guarded(&|| "inputs".to_owned(), || self.upload(inputs))??;
-        self.device.guarded(&|| "a run".to_owned(), || self.submit(store))??;
+        self.device.guarded(&|| "a run".to_owned(), || self.submit(store, stopwatch))??;
         self.check_faults()?;
         if self.checks == Checks::Poison {
             self.check_guards()?;
@@ -418,10 +458,6 @@ impl Prepared for GpuPrepared {
         let outputs = self.plan.program.outputs.iter();
         let outputs = outputs.map(|(name, id)| Ok((name.clone(), self.value(*id, store)?)));
         outputs.collect()
-    }
-
-    fn plan(&self) -> &Plan {
-        &self.plan
     }
 }
 

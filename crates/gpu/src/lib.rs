@@ -5,6 +5,7 @@
 //! device; `executor` binds buffers and submits.
 
 mod adapter;
+mod chunks;
 mod device;
 mod executor;
 mod indices;
@@ -15,6 +16,7 @@ mod ops;
 mod product;
 mod recorder;
 mod shares;
+mod stopwatch;
 mod store;
 mod sums;
 

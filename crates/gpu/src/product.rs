@@ -39,7 +39,7 @@ impl ProductVariant {
     /// What is fastest on most devices of this kind, as far as was measured (docs/gpu.md).
     pub fn usual(kind: AdapterKind) -> Self {
         match kind {
-            AdapterKind::Software => ProductVariant::Registers { lanes: 32, tile_rows: 8, tile_columns: 1 },
+            AdapterKind::Software => ProductVariant::Registers { lanes: 8, tile_rows: 16, tile_columns: 8 },
             AdapterKind::Discrete | AdapterKind::Integrated | AdapterKind::Virtual | AdapterKind::Other => {
                 ProductVariant::Tiled { tile: 64, terms: 16 }
             }
@@ -64,9 +64,10 @@ impl ProductVariant {
         all
     }
 
-    pub(crate) fn launch(self, size: ProductSize) -> Launch {
+    pub(crate) fn launch(self, size: ProductSize, count: usize) -> Launch {
         let groups = |rows: u32, columns: u32| {
-            [size.columns.div_ceil(columns as usize) as u32, size.rows.div_ceil(rows as usize) as u32, 1]
+            let across = |elements: usize, tile: u32| elements.div_ceil(tile as usize) as u32;
+            [across(size.columns, columns), across(size.rows, rows), count as u32]
         };
         match self {
             ProductVariant::Simple => (&entries::product::MAIN, Vec::new(), groups(16, 16)),
@@ -110,11 +111,14 @@ impl Gpu {
             c_first: 0,
             c_row: size as u32,
             accumulate: 0,
+            a_batch: 0,
+            b_batch: 0,
+            c_batch: 0,
         };
         let uniform = device.uniform(bytemuck::bytes_of(&parameters))?;
         let mut times = Vec::new();
         for &variant in variants {
-            let (entry, constants, groups) = variant.launch(ProductSize { rows: size, columns: size, terms: size });
+            let (entry, constants, groups) = variant.launch(ProductSize { rows: size, columns: size, terms: size }, 1);
             let pipeline = device.pipeline(entry, &constants)?;
             let mut best = Duration::MAX;
             for repeat in 0..=repeats {

@@ -160,6 +160,15 @@ pub(crate) struct ProductSize {
     pub terms: usize,
 }
 
+/// Products of one size: how many, and how many words lie from one operand to the next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Batch {
+    pub count: usize,
+    pub a: usize,
+    pub b: usize,
+    pub c: usize,
+}
+
 impl<'a> Recorder<'a> {
     /// Operand `index` of those that are read.
     pub fn read(&self, index: usize) -> Array {
@@ -314,12 +323,26 @@ impl<'a> Recorder<'a> {
 
     /// c = a·b, or c += a·b; terms in blocks of [`PRODUCT_BLOCK`] in ascending order.
     pub fn product(&mut self, size: ProductSize, a: Matrix, b: Matrix, c: Matrix, accumulate: bool) {
+        self.products(size, Batch { count: 1, ..Batch::default() }, PRODUCT_BLOCK, a, b, c, accumulate);
+    }
+
+    /// The same for every product of a batch; terms in blocks of `block`.
+    pub fn products(
+        &mut self,
+        size: ProductSize,
+        batch: Batch,
+        block: usize,
+        a: Matrix,
+        b: Matrix,
+        c: Matrix,
+        accumulate: bool,
+    ) {
         debug_assert_eq!(c.column, 1, "results are row-major");
         let parameters = entries::product::Parameters {
             rows: size.rows as u32,
             columns: size.columns as u32,
             terms: size.terms as u32,
-            block: PRODUCT_BLOCK as u32,
+            block: block as u32,
             a_first: a.first as u32,
             a_row: a.row as u32,
             a_term: a.column as u32,
@@ -329,9 +352,12 @@ impl<'a> Recorder<'a> {
             c_first: c.first as u32,
             c_row: c.row as u32,
             accumulate: u32::from(accumulate),
+            a_batch: batch.a as u32,
+            b_batch: batch.b as u32,
+            c_batch: batch.c as u32,
         };
         let variant = if self.kernels == Kernels::Naive { ProductVariant::Simple } else { self.product };
-        let (entry, constants, groups) = variant.launch(size);
+        let (entry, constants, groups) = variant.launch(size, batch.count);
         self.dispatch_with(entry, &constants, parameters, &[a.place, b.place, c.place], groups);
     }
 }

@@ -1,6 +1,6 @@
 //! The suite of `reformer-conformance` on the best adapter of this machine; a software one counts.
 
-use reformer_gpu::{Choice, Gpu};
+use reformer_gpu::{Choice, Gpu, Kernels};
 use std::sync::OnceLock;
 
 /// One device for all tests: its kernels are compiled once.
@@ -20,3 +20,4 @@ fn adapter_here() -> bool {
 }
 
 reformer_conformance::suite!(fast if adapter_here(), fast());
+reformer_conformance::suite!(naive if adapter_here(), fast().with_kernels(Kernels::Naive));

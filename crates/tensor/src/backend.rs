@@ -152,6 +152,14 @@ pub trait Prepared {
     /// # Errors
     /// See [`RunError`].
     fn run(&mut self, store: &mut dyn Store, inputs: &Inputs) -> Result<Outputs, RunError>;
+    /// The same, and the seconds that each instruction of the plan's schedule took, in its order. Measuring may slow the run, and
+    /// changes no bit. Empty where the backend can't measure.
+    ///
+    /// # Errors
+    /// See [`RunError`].
+    fn run_timed(&mut self, store: &mut dyn Store, inputs: &Inputs) -> Result<(Outputs, Vec<f64>), RunError> {
+        self.run(store, inputs).map(|outputs| (outputs, Vec::new()))
+    }
     /// The plan.
     fn plan(&self) -> &Plan;
 }

@@ -1,6 +1,8 @@
 //! `attention`, forward, and what its relatives share: the launch's choices and the tables that kernels read.
 
-use crate::recorder::{Place, Recorder};
+use crate::chunks::{Chunking, Order, Scale};
+use crate::layout::Array;
+use crate::recorder::{Kernels, Place, Recorder};
 use reformer_shaders::entries::{attention, attention_rows, interleave};
 use reformer_tensor::BackendError;
 use reformer_tensor::op::{Attention, HeadRange, KEY_EPSILON, Pattern};
@@ -9,6 +11,72 @@ use reformer_tensor::op::{Attention, HeadRange, KEY_EPSILON, Pattern};
 const HEAD_WIDTHS: [u32; 6] = [8, 16, 32, 64, 128, 256];
 
 pub(super) fn record(op: &Attention, recorder: &mut Recorder<'_>) -> Result<(), BackendError> {
+    match recorder.kernels {
+        Kernels::Naive => simple(op, recorder),
+        Kernels::Fast => by_chunks(op, recorder),
+    }
+}
+
+fn by_chunks(op: &Attention, recorder: &mut Recorder<'_>) -> Result<(), BackendError> {
+    let (context, z) = (recorder.write(0), recorder.whole(recorder.write(1))?);
+    let rows = context.shape.dim(0);
+    let chunking = Chunking::new(op.pattern, op.heads, rows);
+    let operands = Operands::new(op.pattern, op.heads, rows, recorder)?;
+    // A softmax so far: maximum and sum.
+    let running = recorder.scratch("attention running", 2 * op.heads.count * rows);
+    let spans = chunking.spans();
+    for round in 0..chunking.sizes().0 {
+        for &span in &spans {
+            let Operands { query, key, value, order, query_scale, key_scale } = operands;
+            let queries = chunking.gather(recorder, span, round, "attention queries", query, query_scale, order);
+            let keys = chunking.gather(recorder, span, round, "attention keys", key, key_scale, order);
+            let values = chunking.gather(recorder, span, round, "attention values", value, Scale::Number(1.0), order);
+            let scores = chunking.scores(recorder, span, "attention scores", queries, keys);
+            let factors = chunking.weigh(recorder, span, round, scores, running, order);
+            let contexts = chunking.sum_over_keys(recorder, span, "attention contexts", scores, values);
+            chunking.merge(recorder, span, round, contexts, factors, context, order);
+        }
+    }
+    chunking.finish(recorder, spans[0], running, context, z);
+    Ok(())
+}
+
+/// Attention's vectors, and the tables that gathering follows.
+#[derive(Clone, Copy)]
+pub(super) struct Operands {
+    pub query: Array,
+    pub key: Array,
+    pub value: Array,
+    pub order: Order,
+    pub query_scale: Scale,
+    pub key_scale: Scale,
+}
+
+impl Operands {
+    pub fn new(
+        pattern: Pattern,
+        heads: HeadRange,
+        rows: usize,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<Self, BackendError> {
+        let query_scale = Scale::Number(query_scale(is_shared(pattern), heads));
+        if is_shared(pattern) {
+            let place = recorder.scratch("key lengths", heads.count * rows);
+            key_lengths(recorder, heads, rows, Facts { place, stride: 1, offset: 0 })?;
+            let order = recorder.whole(recorder.read(2))?;
+            let order = Order { order, lengths: place, sets: intervals(recorder)? };
+            let (qk, value) = (recorder.read(0), recorder.read(1));
+            Ok(Self { query: qk, key: qk, value, order, query_scale, key_scale: Scale::Unit })
+        } else {
+            let segments = recorder.whole(recorder.read(3))?;
+            let order = Order { order: segments, lengths: segments, sets: segments };
+            let [query, key, value] = [0, 1, 2].map(|index| recorder.read(index));
+            Ok(Self { query, key, value, order, query_scale, key_scale: Scale::Number(1.0) })
+        }
+    }
+}
+
+fn simple(op: &Attention, recorder: &mut Recorder<'_>) -> Result<(), BackendError> {
     let rows = recorder.write(0).shape.dim(0);
     let (context, z) = (recorder.whole(recorder.write(0))?, recorder.whole(recorder.write(1))?);
     let (rounds, window) = sizes(op.pattern, rows);
@@ -110,6 +178,8 @@ impl Facts {
             epsilon: length_epsilon(heads),
             stride: self.stride as u32,
             offset: self.offset as u32,
+            first_row: 0,
+            segment_rows: rows as u32,
         }
     }
 }
@@ -121,9 +191,14 @@ pub(super) fn key_lengths(
     rows: usize,
     facts: Facts,
 ) -> Result<(), BackendError> {
-    let qk = recorder.whole(recorder.read(0))?;
-    let parameters = facts.parameters(heads, rows);
-    recorder.dispatch_elements(&attention_rows::LENGTHS, parameters, &[facts.place, qk], heads.count * rows);
+    let qk = recorder.read(0);
+    for segment in 0..qk.segments() {
+        let own = qk.segment_words(segment) / qk.row_words();
+        let mut parameters = facts.parameters(heads, rows);
+        (parameters.first_row, parameters.segment_rows) = ((segment * qk.segment_rows) as u32, own as u32);
+        let buffers = [facts.place, Place::Value(qk.id, segment)];
+        recorder.dispatch_elements(&attention_rows::LENGTHS, parameters, &buffers, heads.count * own);
+    }
     Ok(())
 }
 

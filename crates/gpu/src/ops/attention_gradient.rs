@@ -1,7 +1,10 @@
 //! `attention_gradient`: tables of what kernels read by row, then a launch by query and one by key.
 
-use super::attention::{Facts, intervals, is_shared, key_lengths, private_width, query_scale, sizes, upstream};
-use crate::recorder::Recorder;
+use super::attention::{
+    Facts, Operands, intervals, is_shared, key_lengths, pairs, private_width, query_scale, sizes, upstream,
+};
+use crate::chunks::{Chunking, Scale, clear};
+use crate::recorder::{Kernels, Recorder};
 use reformer_shaders::entries::attention_gradient;
 use reformer_tensor::BackendError;
 use reformer_tensor::op::AttentionGradient;
@@ -10,6 +13,53 @@ use reformer_tensor::op::AttentionGradient;
 const FACTS: usize = 3;
 
 pub(super) fn record(op: &AttentionGradient, recorder: &mut Recorder<'_>) -> Result<(), BackendError> {
+    match recorder.kernels {
+        Kernels::Naive => simple(op, recorder),
+        Kernels::Fast => by_chunks(op, recorder),
+    }
+}
+
+fn by_chunks(op: &AttentionGradient, recorder: &mut Recorder<'_>) -> Result<(), BackendError> {
+    let d_query = recorder.write(0);
+    let (d_key, d_value) =
+        if is_shared(op.pattern) { (d_query, recorder.write(1)) } else { (recorder.write(1), recorder.write(2)) };
+    for index in 0..if is_shared(op.pattern) { 2 } else { 3 } {
+        clear(recorder, recorder.write(index))?;
+    }
+    let rows = d_query.shape.dim(0);
+    let chunking = Chunking::new(op.pattern, op.heads, rows);
+    let Operands { query, key, value, order, query_scale, key_scale } =
+        Operands::new(op.pattern, op.heads, rows, recorder)?;
+    let last = recorder.reads() - 1;
+    let d_context = recorder.read(last);
+    let [z, delta] = [last - 2, last - 1].map(|index| recorder.whole(recorder.read(index)));
+    let above = pairs(recorder, "attention upstream", z?, delta?, op.heads.count * rows);
+    let (one, round_one) = (Scale::Number(1.0), 1.0);
+    let scale = if let Scale::Number(scale) = query_scale { scale } else { round_one };
+    for round in 0..chunking.sizes().0 {
+        for span in chunking.spans() {
+            let queries = chunking.gather(recorder, span, round, "attention queries", query, query_scale, order);
+            let keys = chunking.gather(recorder, span, round, "attention keys", key, key_scale, order);
+            let values = chunking.gather(recorder, span, round, "attention values", value, one, order);
+            let upstream = chunking.gather(recorder, span, round, "attention d_contexts", d_context, one, order);
+            let scores = chunking.scores(recorder, span, "attention scores", queries, keys);
+            let d_scores = chunking.scores(recorder, span, "attention d_scores", upstream, values);
+            chunking.weigh_gradients(recorder, span, round, [scores, d_scores], above, order);
+            let d_queries = chunking.sum_over_keys(recorder, span, "attention d_queries", d_scores, keys);
+            chunking.add(recorder, span, round, false, d_queries, scale, d_query, order);
+            let d_keys = chunking.sum_over_queries(recorder, span, "attention d_keys", d_scores, queries);
+            if is_shared(op.pattern) {
+                chunking.key_gradient(recorder, span, round, d_keys, keys, order);
+            }
+            chunking.add(recorder, span, round, true, d_keys, 1.0, d_key, order);
+            let d_values = chunking.sum_over_queries(recorder, span, "attention d_values", scores, upstream);
+            chunking.add(recorder, span, round, true, d_values, 1.0, d_value, order);
+        }
+    }
+    Ok(())
+}
+
+fn simple(op: &AttentionGradient, recorder: &mut Recorder<'_>) -> Result<(), BackendError> {
     let rows = recorder.write(0).shape.dim(0);
     let (rounds, window) = sizes(op.pattern, rows);
     let is_shared = is_shared(op.pattern);

@@ -1,0 +1,253 @@
+// From logits to weights, and from their gradients to those of logits, in place, for chunks of queries in the order of slots. A
+// chunk's table is `[keys, queries]`: neighbouring invocations have neighbouring queries. What a query does not see becomes 0.
+// The arithmetic of a row is that of attention.wgsl, in the same order.
+#include "shared/indexing.wgsl"
+#include "shared/softmax.wgsl"
+#include "shared/sets.wgsl"
+
+struct Parameters {
+    // The head of the first chunk.
+    first_head: u32,
+    rows: u32,
+    rounds: u32,
+    round: u32,
+    // Keys that are seen at most where tokens are in order of position.
+    window: u32,
+    // The first slot of queries; queries of a chunk; chunks of keys before a chunk of queries; chunks of queries of a head; chunks from
+    // one head to the next; chunks in all, some of which lie between heads.
+    first_slot: u32,
+    chunk: u32,
+    before: u32,
+    own_chunks: u32,
+    stride: u32,
+    chunks: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+/// `[chunks, (before + 1)·chunk, chunk]`: logits, then weights.
+@group(0) @binding(1) var<storage, read_write> scores: array<f32>;
+// Forward.
+/// `[heads, rows]`.
+@group(0) @binding(2) var<storage, read_write> running: array<Running>;
+/// `[chunks, chunk]`: what the sums so far are multiplied by.
+@group(0) @binding(3) var<storage, read_write> factors: array<f32>;
+// Backward.
+/// `[heads, rows]` of z and delta.
+@group(0) @binding(2) var<storage, read> upstream: array<vec2<f32>>;
+/// As `scores`: do·v, then the gradients of logits.
+@group(0) @binding(3) var<storage, read_write> d_scores: array<f32>;
+// LSH: `[heads, rounds, rows]` of intervals by token and of tokens by slot.
+@group(0) @binding(4) var<storage, read> intervals: array<Interval>;
+@group(0) @binding(5) var<storage, read> order: array<u32>;
+// Local and full.
+@group(0) @binding(4) var<storage, read> segments: array<u32>;
+
+/// A query: where it is in the table and in its run.
+struct Query {
+    // Whether there is such a query: chunks between heads and slots past the end have none.
+    is_there: bool,
+    head: u32,
+    slot: u32,
+    // Of key 0 in `scores`; keys are a chunk of words apart.
+    column: u32,
+    // The slot of key 0, which may lie before the first slot.
+    first_key: i32,
+}
+
+fn query_of(at: u32) -> Query {
+    let chunk = at / parameters.chunk;
+    let own = chunk % parameters.stride;
+    let start = parameters.first_slot + own * parameters.chunk;
+    let slot = start + at % parameters.chunk;
+    let keys = (parameters.before + 1u) * parameters.chunk;
+    let is_there = own < parameters.own_chunks && slot < parameters.rows;
+    let column = chunk * keys * parameters.chunk + at % parameters.chunk;
+    let first_key = i32(start) - i32(parameters.before * parameters.chunk);
+    return Query(is_there, parameters.first_head + chunk / parameters.stride, slot, column, first_key);
+}
+
+fn interval_at(head: u32, round: u32, token: u32) -> Interval {
+    return intervals[(head * parameters.rounds + round) * parameters.rows + token];
+}
+
+fn token_in(head: u32, slot: u32) -> u32 {
+    return order[(head * parameters.rounds + parameters.round) * parameters.rows + slot];
+}
+
+/// Whether a round before this one shows the key to the query.
+fn is_taken(head: u32, query_token: u32, key_token: u32) -> bool {
+    for (var earlier = 0u; earlier < parameters.round; earlier += 1u) {
+        if sees(interval_at(head, earlier, query_token), interval_at(head, earlier, key_token).slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
+fn clear_keys(query: Query, first: u32, end: u32) {
+    for (var key = first; key < end; key += 1u) {
+        scores[query.column + key * parameters.chunk] = 0.0;
+    }
+}
+
+/// The weights of keys `first` to `end` of row `at` of the table, where logits are not NO_LOGIT, beside what came before.
+fn weigh(at: u32, query: Query, token: u32, first: u32, end: u32, most: f32) {
+    let row = query.head * parameters.rows + token;
+    var before = Running(NO_LOGIT, 0.0);
+    if parameters.round > 0u {
+        before = running[row];
+    }
+    let factor = rescaling(before, most);
+    let maximum = max(before.maximum, most);
+    var sum = 0.0;
+    for (var key = first; key < end; key += 1u) {
+        let place = query.column + key * parameters.chunk;
+        if scores[place] == NO_LOGIT {
+            scores[place] = 0.0;
+        } else {
+            let own = weight(scores[place], maximum);
+            sum += own;
+            scores[place] = own;
+        }
+    }
+    running[row] = merged(before, most, factor, sum);
+    factors[at] = factor;
+}
+
+@compute @workgroup_size(LANES)
+fn lsh(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let at = linear(id, groups);
+    if at >= parameters.chunks * parameters.chunk {
+        return;
+    }
+    let query = query_of(at);
+    let keys = (parameters.before + 1u) * parameters.chunk;
+    if !query.is_there {
+        clear_keys(query, 0u, keys);
+        return;
+    }
+    let token = token_in(query.head, query.slot);
+    let own = interval_at(query.head, parameters.round, token);
+    let first = u32(i32(own.low) - query.first_key);
+    let end = u32(i32(own.slot) - query.first_key) + 1u;
+    var most = NO_LOGIT;
+    for (var key = first; key < end; key += 1u) {
+        let key_token = token_in(query.head, u32(query.first_key + i32(key)));
+        let place = query.column + key * parameters.chunk;
+        if is_taken(query.head, token, key_token) {
+            scores[place] = NO_LOGIT;
+        } else {
+            if key_token == token {
+                scores[place] = SELF_LOGIT;
+            }
+            most = max(most, scores[place]);
+        }
+    }
+    clear_keys(query, 0u, first);
+    clear_keys(query, end, keys);
+    if most == NO_LOGIT {
+        // Nothing new: the sums stay as they are.
+        clear_keys(query, first, end);
+        factors[at] = 1.0;
+        return;
+    }
+    weigh(at, query, token, first, end, most);
+}
+
+@compute @workgroup_size(LANES)
+fn in_order(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let at = linear(id, groups);
+    if at >= parameters.chunks * parameters.chunk {
+        return;
+    }
+    let query = query_of(at);
+    let keys = (parameters.before + 1u) * parameters.chunk;
+    if !query.is_there {
+        clear_keys(query, 0u, keys);
+        return;
+    }
+    let low = first_in_order(query.slot, segments[query.slot], parameters.window);
+    let first = u32(i32(low) - query.first_key);
+    let end = u32(i32(query.slot) - query.first_key) + 1u;
+    var most = NO_LOGIT;
+    for (var key = first; key < end; key += 1u) {
+        most = max(most, scores[query.column + key * parameters.chunk]);
+    }
+    clear_keys(query, 0u, first);
+    clear_keys(query, end, keys);
+    weigh(at, query, query.slot, first, end, most);
+}
+
+/// p and dS = p·(do·v - delta) of a pair.
+fn set_gradient(place: u32, logit: f32, own: vec2<f32>) {
+    let p = weight(logit, own.x);
+    scores[place] = p;
+    d_scores[place] = p * (d_scores[place] - own.y);
+}
+
+fn clear_gradients(query: Query, first: u32, end: u32) {
+    for (var key = first; key < end; key += 1u) {
+        let place = query.column + key * parameters.chunk;
+        scores[place] = 0.0;
+        d_scores[place] = 0.0;
+    }
+}
+
+@compute @workgroup_size(LANES)
+fn lsh_gradient(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let at = linear(id, groups);
+    if at >= parameters.chunks * parameters.chunk {
+        return;
+    }
+    let query = query_of(at);
+    let keys = (parameters.before + 1u) * parameters.chunk;
+    if !query.is_there {
+        clear_gradients(query, 0u, keys);
+        return;
+    }
+    let token = token_in(query.head, query.slot);
+    let above = upstream[query.head * parameters.rows + token];
+    let own = interval_at(query.head, parameters.round, token);
+    let first = u32(i32(own.low) - query.first_key);
+    let end = u32(i32(own.slot) - query.first_key) + 1u;
+    clear_gradients(query, 0u, first);
+    clear_gradients(query, end, keys);
+    for (var key = first; key < end; key += 1u) {
+        let key_token = token_in(query.head, u32(query.first_key + i32(key)));
+        let place = query.column + key * parameters.chunk;
+        if is_taken(query.head, token, key_token) {
+            scores[place] = 0.0;
+            d_scores[place] = 0.0;
+        } else if key_token == token {
+            // The own logit is a constant: it has a weight and no gradient.
+            scores[place] = weight(SELF_LOGIT, above.x);
+            d_scores[place] = 0.0;
+        } else {
+            set_gradient(place, scores[place], above);
+        }
+    }
+}
+
+@compute @workgroup_size(LANES)
+fn in_order_gradient(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let at = linear(id, groups);
+    if at >= parameters.chunks * parameters.chunk {
+        return;
+    }
+    let query = query_of(at);
+    let keys = (parameters.before + 1u) * parameters.chunk;
+    if !query.is_there {
+        clear_gradients(query, 0u, keys);
+        return;
+    }
+    let above = upstream[query.head * parameters.rows + query.slot];
+    let low = first_in_order(query.slot, segments[query.slot], parameters.window);
+    let first = u32(i32(low) - query.first_key);
+    let end = u32(i32(query.slot) - query.first_key) + 1u;
+    clear_gradients(query, 0u, first);
+    clear_gradients(query, end, keys);
+    for (var key = first; key < end; key += 1u) {
+        let place = query.column + key * parameters.chunk;
+        set_gradient(place, scores[place], above);
+    }
+}
