@@ -13,8 +13,10 @@ const CHUNK_STEP: usize = 16;
 const LONGEST_CHUNK: usize = 128;
 /// Chunks of full attention: what lies beyond the diagonal in them is wasted, and what is launched for each is not little.
 const FULL_CHUNK: usize = 256;
-/// Slots of queries that are gathered at a time: enough work for a launch, little scratch.
-const WINDOW_SLOTS: usize = 4096;
+/// Queries that are gathered at a time, of all heads together: enough work for a launch, little scratch.
+const SPAN_QUERIES: usize = 1 << 16;
+/// Words of a span's table of scores, at most: half of what every adapter binds.
+const SPAN_SCORES: usize = 1 << 24;
 
 /// What does not change in a launch.
 #[derive(Clone, Copy)]
@@ -86,7 +88,9 @@ impl Chunking {
         let chunks = self.rows.div_ceil(self.chunk);
         let (most, before) = match self.pattern {
             Pattern::Lsh { .. } | Pattern::Local { .. } => {
-                ((WINDOW_SLOTS / self.chunk).max(1), (self.sizes().1 - 1).div_ceil(self.chunk))
+                let before = (self.sizes().1 - 1).div_ceil(self.chunk);
+                let queries = SPAN_QUERIES.min(SPAN_SCORES / ((before + 1) * self.chunk));
+                ((queries / self.chunk).max(1), before)
             }
             // A chunk sees every chunk before it: spans of one chunk have no more keys than that.
             Pattern::Full => (1, 0),
@@ -103,7 +107,11 @@ impl Chunking {
             // Between two heads lie as many chunks as there are keys before: heads one by one.
             return starts.flat_map(|first| (0..self.heads.count).map(move |head| span(first, head, 1))).collect();
         }
-        starts.map(|first| span(first, 0, self.heads.count)).collect()
+        // As many heads as fill a span; where a head takes several spans, each is the head's alone, whatever the group of heads.
+        let together = (most / chunks).clamp(1, self.heads.count);
+        let heads = (0..self.heads.count).step_by(together);
+        let heads = heads.map(|first_head| (first_head, together.min(self.heads.count - first_head)));
+        starts.flat_map(|first| heads.clone().map(move |(first_head, count)| span(first, first_head, count))).collect()
     }
 
     /// Chunks from one head to the next.
@@ -155,6 +163,9 @@ impl Chunking {
         let elements = self.all_rows(span) * width;
         let place = recorder.scratch(name, elements);
         for segment in 0..source.segments() {
+            if !self.touches(span, span.before, source, segment) {
+                continue;
+            }
             let parameters = attention_gather::Parameters {
                 heads: self.heads.count as u32,
                 rows: self.rows as u32,
@@ -167,7 +178,7 @@ impl Chunking {
                 all_rows: self.all_rows(span) as u32,
                 segment_first: (segment * source.segment_rows) as u32,
                 segment_rows: (source.segment_words(segment) / source.row_words()) as u32,
-                fill: u32::from(segment == 0),
+                fill: u32::from(self.fills(span, source, segment)),
                 scale: if let Scale::Number(scale) = scale { scale } else { 1.0 },
             };
             let from = Place::Value(source.id, segment);
@@ -185,6 +196,19 @@ impl Chunking {
             }
         }
         Matrix::new(place, 0, width)
+    }
+
+    /// Whether the span, with so many chunks before it, has slots of the segment: all segments are mixed by a sort.
+    fn touches(&self, span: Span, before: usize, array: Array, segment: usize) -> bool {
+        let (first, count) = rows_of(array, segment);
+        let start = span.first.saturating_sub(before * self.chunk);
+        let end = span.first + span.chunks * self.chunk;
+        !self.is_in_order() || (start < first + count && end > first)
+    }
+
+    /// Whether this segment's launch writes the zeros, too: the first that is launched.
+    fn fills(&self, span: Span, array: Array, segment: usize) -> bool {
+        (0..segment).all(|earlier| !self.touches(span, span.before, array, earlier))
     }
 
     fn first_key(&self, span: Span) -> i32 {
@@ -360,7 +384,7 @@ impl Chunking {
         order: Order,
     ) {
         let elements = self.tables(span) * self.chunk_words();
-        for segment in 0..target.segments() {
+        for segment in (0..target.segments()).filter(|&segment| self.touches(span, 0, target, segment)) {
             let parameters = self.scatter_parameters(span, round, false, rows_of(target, segment), 1.0);
             let buffers = [contexts.place, Place::Value(target.id, segment), order.order, factors];
             recorder.dispatch_elements(&attention_scatter::MERGE, parameters, &buffers, elements);
@@ -391,7 +415,8 @@ impl Chunking {
         order: Order,
     ) {
         let rows = if is_keys { self.all_rows(span) } else { self.tables(span) * self.chunk };
-        for segment in 0..target.segments() {
+        let before = if is_keys { span.before } else { 0 };
+        for segment in (0..target.segments()).filter(|&segment| self.touches(span, before, target, segment)) {
             let parameters = self.scatter_parameters(span, round, is_keys, rows_of(target, segment), scale);
             let buffers = [tile.place, Place::Value(target.id, segment), order.order];
             recorder.dispatch_elements(&attention_scatter::ADD, parameters, &buffers, rows * self.heads.width);

@@ -24,11 +24,11 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    /// Opens the adapter that is wanted; `limits` are those of planning, never more than the adapter's.
+    /// Opens the adapter that is wanted.
     ///
     /// # Errors
     /// If there is no such adapter, or it refuses.
-    pub fn open(choice: &Choice, limits: Option<DeviceLimits>) -> Result<Self, BackendError> {
+    pub fn open(choice: &Choice) -> Result<Self, BackendError> {
         let chosen = adapter::choose(choice)?;
         let described = adapter::describe(&chosen);
         let own = chosen.limits();
@@ -51,17 +51,12 @@ impl Device {
         });
         let seen = lost.clone();
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| remember(&seen, error.to_string())));
-        let own = DeviceLimits {
-            // Bindings and their offsets are u32 in shaders: indices of words must stay below 2^32.
+        let limits = DeviceLimits {
+            // Kernels count words in u32; half of that leaves room for what lies past the end of a tile.
             binding_bytes: own.max_storage_buffer_binding_size.min(u64::from(u32::MAX) / 2),
             buffer_bytes: own.max_buffer_size,
             workgroups: own.max_compute_workgroups_per_dimension.min(DeviceLimits::WEBGPU.workgroups),
         };
-        let limits = limits.map_or(own, |limits| DeviceLimits {
-            binding_bytes: limits.binding_bytes.min(own.binding_bytes),
-            buffer_bytes: limits.buffer_bytes.min(own.buffer_bytes),
-            workgroups: limits.workgroups.min(own.workgroups),
-        });
         Ok(Self { device, queue, adapter: described, limits, pipelines: Mutex::default(), lost })
     }
 

@@ -30,6 +30,7 @@ const PARAMETER_STRIDE: usize = 256;
 #[derive(Clone)]
 pub struct Gpu {
     device: Arc<Device>,
+    limits: DeviceLimits,
     kernels: Kernels,
     product: ProductVariant,
 }
@@ -40,17 +41,19 @@ impl Gpu {
     /// # Errors
     /// If there is no such adapter, or it refuses.
     pub fn new(choice: &Choice) -> Result<Self, BackendError> {
-        Self::with(choice, Kernels::Fast, None)
+        let device = Device::open(choice)?;
+        let (limits, product) = (device.limits, ProductVariant::usual(device.adapter.kind));
+        Ok(Self { device: Arc::new(device), limits, kernels: Kernels::Fast, product })
     }
 
-    /// A backend with everything said. `limits` may be tighter than the adapter's, to plan and run as another would.
-    ///
-    /// # Errors
-    /// If there is no such adapter, or it refuses.
-    pub fn with(choice: &Choice, kernels: Kernels, limits: Option<DeviceLimits>) -> Result<Self, BackendError> {
-        let device = Device::open(choice, limits)?;
-        let product = ProductVariant::usual(device.adapter.kind);
-        Ok(Self { device: Arc::new(device), kernels, product })
+    /// The same device, planned for as if it had no more than `limits`.
+    pub fn with_limits(self, limits: DeviceLimits) -> Self {
+        let limits = DeviceLimits {
+            binding_bytes: limits.binding_bytes.min(self.limits.binding_bytes),
+            buffer_bytes: limits.buffer_bytes.min(self.limits.buffer_bytes),
+            workgroups: limits.workgroups.min(self.limits.workgroups),
+        };
+        Self { limits, ..self }
     }
 
     /// The same device with other kernels.
@@ -68,14 +71,14 @@ impl Gpu {
     }
 }
 
-/// Bytes of scratch of a program's kernels on a device of these limits; 0 where it can't run there.
+/// Bytes of scratch of a program's kernels on a device of these limits; more than any device has where it can't run there.
 pub fn scratch_bytes(program: &Program, limits: DeviceLimits, kernels: Kernels) -> u64 {
     // Which variant of the product runs makes no difference to scratch.
     let product = ProductVariant::Simple;
     let all: Vec<usize> = (0..program.instructions.len()).collect();
     Layout::new(program, limits)
         .and_then(|layout| Recording::new(program, &all, layout, kernels, product))
-        .map_or(0, |recording| recording.scratch_bytes())
+        .map_or(u64::MAX / 4, |recording| recording.scratch_bytes())
 }
 
 impl Backend for Gpu {
@@ -89,7 +92,7 @@ impl Backend for Gpu {
     }
 
     fn scratch_bytes(&self, program: &Program) -> u64 {
-        scratch_bytes(program, self.device.limits, self.kernels)
+        scratch_bytes(program, self.limits, self.kernels)
     }
 
     fn store(&self) -> Box<dyn Store> {
@@ -123,7 +126,7 @@ struct GpuPrepared {
 impl GpuPrepared {
     fn new(gpu: &Gpu, plan: Plan, checks: Checks) -> Result<Self, BackendError> {
         let device = gpu.device.clone();
-        let layout = Layout::new(&plan.program, device.limits)?;
+        let layout = Layout::new(&plan.program, gpu.limits)?;
         let recording = Recording::new(&plan.program, &plan.schedule, layout, gpu.kernels, gpu.product)?;
         let guard = if checks == Checks::Poison { GUARD_WORDS } else { 0 };
         let mut pipelines = Vec::with_capacity(recording.dispatches.len());

@@ -13,8 +13,8 @@ use reformer_tensor::{BackendError, DType, Instruction, Program, ValueId};
 const PLAIN_STREAM: u32 = 255;
 /// Invocations of a workgroup of element-wise kernels; the same number as in shaders/shared/indexing.wgsl.
 pub(crate) const LANES: usize = 64;
-/// Rows of a tile of scratch: enough work for a dispatch, little memory.
-const TILE_ROWS: usize = 4 * ROW_BLOCK;
+/// Words of a tile of scratch: enough work for a dispatch, little memory.
+const TILE_WORDS: usize = 8 << 20;
 
 /// A buffer of a run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -190,11 +190,6 @@ impl<'a> Recorder<'a> {
         self.layout.array(self.program, self.instruction.writes[index])
     }
 
-    /// The layout.
-    pub fn layout(&self) -> Layout {
-        self.layout
-    }
-
     /// The place of the fault word's index in `Parameters`, for kernels that check shares.
     pub fn fault_index(&self) -> u32 {
         self.step as u32
@@ -214,8 +209,8 @@ impl<'a> Recorder<'a> {
 
     /// Windows of at most a tile of rows over a run's `rows`. `columns` is the widest tile that will be in scratch.
     pub fn windows(&self, rows: usize, columns: usize) -> Vec<Window> {
-        let fitting = (self.layout.limits.binding_bytes / 4) as usize / columns.max(1) / ROW_BLOCK * ROW_BLOCK;
-        let most = TILE_ROWS.min(fitting.max(ROW_BLOCK));
+        let words = TILE_WORDS.min((self.layout.limits.binding_bytes / 4) as usize);
+        let most = (words / columns.max(1) / ROW_BLOCK * ROW_BLOCK).max(ROW_BLOCK);
         let segment_rows = self.layout.segment_rows.min(rows);
         let mut windows = Vec::new();
         for (segment, start) in (0..rows).step_by(segment_rows.max(1)).enumerate() {

@@ -1,6 +1,6 @@
 //! The suite of `reformer-conformance` on the best adapter of this machine; a software one counts.
 
-use reformer_gpu::{Choice, Gpu, Kernels};
+use reformer_gpu::{Choice, DeviceLimits, Gpu, Kernels};
 use std::sync::OnceLock;
 
 /// One device for all tests: its kernels are compiled once.
@@ -21,3 +21,7 @@ fn adapter_here() -> bool {
 
 reformer_conformance::suite!(fast if adapter_here(), fast());
 reformer_conformance::suite!(naive if adapter_here(), fast().with_kernels(Kernels::Naive));
+reformer_conformance::suite!(cut if adapter_here(), fast().with_limits(TINY));
+
+/// So little that the matrices of the larger cases are cut: 512 rows of 64 columns fill a segment.
+const TINY: DeviceLimits = DeviceLimits { binding_bytes: 128 << 10, buffer_bytes: 128 << 10, workgroups: 64 };

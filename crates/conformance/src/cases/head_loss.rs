@@ -26,7 +26,7 @@ pub(super) const HOLES: Sizes = Sizes { rows: 130, holes: true, ..ODD };
 /// The second block of rows is padding alone.
 pub(super) const EMPTY_BLOCK: Sizes = Sizes { rows: 1027, holes: true, ..ODD };
 pub(super) const ACROSS: Sizes = Sizes { rows: 1027, ..ODD };
-pub(super) const LARGE: Sizes = Sizes { rows: 17, width: 33, vocabulary: 1031, ..ODD };
+pub(super) const LARGE: Sizes = Sizes { rows: 17, width: 13, vocabulary: 1031, ..ODD };
 pub(super) const PLAIN_STREAM: Sizes = Sizes { stream: PLAIN, ..ODD };
 
 /// Deviations that the largest of the cases' logits lies from zero: one in a million is beyond.
