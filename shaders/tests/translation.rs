@@ -47,10 +47,7 @@ fn hlsl() {
     for entry in ALL {
         let (module, info) = module(entry);
         let options = hlsl::Options { fake_missing_bindings: true, ..hlsl::Options::default() };
-        let pipeline = hlsl::PipelineOptions {
-            entry_point: Some((ShaderStage::Compute, entry.name.to_owned())),
-            ..hlsl::PipelineOptions::default()
-        };
+        let pipeline = hlsl::PipelineOptions { entry_point: Some((ShaderStage::Compute, entry.name.to_owned())) };
         let mut text = String::new();
         let written = hlsl::Writer::new(&mut text, &options, &pipeline).write(&module, &info, None);
         written.unwrap_or_else(|error| panic!("{}: {error}", names(entry)));

@@ -32,9 +32,11 @@ impl Device {
         let chosen = adapter::choose(choice)?;
         let described = adapter::describe(&chosen);
         let own = chosen.limits();
-        let mut required = wgpu::Limits::default();
-        required.max_storage_buffer_binding_size = own.max_storage_buffer_binding_size;
-        required.max_buffer_size = own.max_buffer_size;
+        let required = wgpu::Limits {
+            max_storage_buffer_binding_size: own.max_storage_buffer_binding_size,
+            max_buffer_size: own.max_buffer_size,
+            ..wgpu::Limits::default()
+        };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("reformer"),
             required_limits: required,

@@ -1,122 +1,37 @@
 //! Runs plans: binds slots, inputs, states and scratch to the recorded dispatches, submits them, reads back outputs and faults.
 
-use crate::adapter::{Adapter, Choice};
+use crate::backend::Gpu;
+use crate::checks::GUARD_WORDS;
 use crate::device::Device;
 use crate::indices;
-use crate::layout::{DeviceLimits, Layout};
-use crate::product::ProductVariant;
-use crate::recorder::{Dispatch, Kernels, Place, Recording};
+use crate::layout::Layout;
+use crate::recorder::{Dispatch, Place, Recording};
 use crate::stopwatch::Stopwatch;
 use crate::store::{GpuStore, host_tensor, words_of};
 use reformer_tensor::{
-    Backend, BackendError, Checks, DType, HostTensor, Inputs, Instruction, Location, Outputs, Plan, Prepared, Program,
-    RunError, Store, ValueId,
+    BackendError, Checks, HostTensor, Inputs, Instruction, Location, Outputs, Plan, Prepared, RunError, Store, ValueId,
 };
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What slots and scratch hold before a checked run: a NaN as f32, an impossible index as u32.
-const POISON: u32 = 0x7fc0_dead;
-/// What stands behind a slot in a checked run.
-const GUARD: u32 = 0x6a75_6172;
-/// Guard words behind a slot: one cache line.
-const GUARD_WORDS: u64 = 16;
 /// Dispatches of one submission: the device starts while the host goes on, and no driver takes a long step for a hang.
 const DISPATCHES: usize = 256;
 /// Where in the uniform buffer a dispatch's parameters start: WebGPU's default alignment.
 const PARAMETER_STRIDE: usize = 256;
 
-/// The GPU backend; clones share the device.
-#[derive(Clone)]
-pub struct Gpu {
-    device: Arc<Device>,
-    limits: DeviceLimits,
-    kernels: Kernels,
-    product: ProductVariant,
-}
-
-impl Gpu {
-    /// A backend on the adapter that is wanted, with fast kernels.
-    ///
-    /// # Errors
-    /// If there is no such adapter, or it refuses.
-    pub fn new(choice: &Choice) -> Result<Self, BackendError> {
-        let device = Device::open(choice)?;
-        let (limits, product) = (device.limits, ProductVariant::usual(device.adapter.kind));
-        Ok(Self { device: Arc::new(device), limits, kernels: Kernels::Fast, product })
-    }
-
-    /// The same device, planned for as if it had no more than `limits`.
-    pub fn with_limits(self, limits: DeviceLimits) -> Self {
-        let limits = DeviceLimits {
-            binding_bytes: limits.binding_bytes.min(self.limits.binding_bytes),
-            buffer_bytes: limits.buffer_bytes.min(self.limits.buffer_bytes),
-            workgroups: limits.workgroups.min(self.limits.workgroups),
-        };
-        Self { limits, ..self }
-    }
-
-    /// The same device with other kernels.
-    pub fn with_kernels(self, kernels: Kernels) -> Self {
-        Self { kernels, ..self }
-    }
-
-    pub(crate) fn device(&self) -> &Device {
-        &self.device
-    }
-
-    /// What it runs on.
-    pub fn described(&self) -> &Adapter {
-        &self.device.adapter
-    }
-}
-
-/// Bytes of scratch of a program's kernels on a device of these limits; more than any device has where it can't run there.
-pub fn scratch_bytes(program: &Program, limits: DeviceLimits, kernels: Kernels) -> u64 {
-    // Which variant of the product runs makes no difference to scratch.
-    let product = ProductVariant::Simple;
-    let all: Vec<usize> = (0..program.instructions.len()).collect();
-    Layout::new(program, limits)
-        .and_then(|layout| Recording::new(program, &all, layout, kernels, product))
-        .map_or(u64::MAX / 4, |recording| recording.scratch_bytes())
-}
-
-impl Backend for Gpu {
-    fn name(&self) -> &'static str {
-        "gpu"
-    }
-
-    fn adapter(&self) -> String {
-        let naive = if self.kernels == Kernels::Naive { ", naive kernels" } else { "" };
-        format!("{}{naive}", self.device.adapter)
-    }
-
-    fn scratch_bytes(&self, program: &Program) -> u64 {
-        scratch_bytes(program, self.limits, self.kernels)
-    }
-
-    fn store(&self) -> Box<dyn Store> {
-        Box::new(GpuStore { device: self.device.clone(), states: BTreeMap::new() })
-    }
-
-    fn prepare(&self, plan: Plan, checks: Checks) -> Result<Box<dyn Prepared>, BackendError> {
-        Ok(Box::new(GpuPrepared::new(self, plan, checks)?))
-    }
-}
-
 /// A slot's buffers, one a segment.
-type Segments = Vec<wgpu::Buffer>;
+pub(crate) type Segments = Vec<wgpu::Buffer>;
 
-struct GpuPrepared {
-    device: Arc<Device>,
-    plan: Plan,
+/// A plan on a device.
+pub(crate) struct GpuPrepared {
+    pub(crate) device: Arc<Device>,
+    pub(crate) plan: Plan,
     layout: Layout,
     recording: Recording,
     checks: Checks,
-    slots: Vec<Segments>,
+    pub(crate) slots: Vec<Segments>,
     inputs: Vec<Segments>,
-    scratch: Vec<wgpu::Buffer>,
-    faults: wgpu::Buffer,
+    pub(crate) scratch: Vec<wgpu::Buffer>,
+    pub(crate) faults: wgpu::Buffer,
     pipelines: Vec<wgpu::ComputePipeline>,
     parameters: wgpu::Buffer,
     /// Bind groups of the dispatches, and the state buffers that they were made for.
@@ -124,7 +39,7 @@ struct GpuPrepared {
 }
 
 impl GpuPrepared {
-    fn new(gpu: &Gpu, plan: Plan, checks: Checks) -> Result<Self, BackendError> {
+    pub(crate) fn new(gpu: &Gpu, plan: Plan, checks: Checks) -> Result<Self, BackendError> {
         let device = gpu.device.clone();
         let layout = Layout::new(&plan.program, gpu.limits)?;
         let recording = Recording::new(&plan.program, &plan.schedule, layout, gpu.kernels, gpu.product)?;
@@ -269,28 +184,6 @@ impl GpuPrepared {
         Ok(())
     }
 
-    /// Fills slots and scratch with poison, and what is behind slots with guard words.
-    fn poison(&self) -> Result<(), BackendError> {
-        for segments in &self.slots {
-            for buffer in segments {
-                let words = buffer.size() / 4;
-                self.fill(buffer, 0, words - GUARD_WORDS, POISON)?;
-                self.fill(buffer, words - GUARD_WORDS, GUARD_WORDS, GUARD)?;
-            }
-        }
-        for buffer in &self.scratch {
-            self.fill(buffer, 0, buffer.size() / 4, POISON)?;
-        }
-        Ok(())
-    }
-
-    fn fill(&self, buffer: &wgpu::Buffer, first: u64, count: u64, word: u32) -> Result<(), BackendError> {
-        let content = vec![word; count as usize];
-        self.device.guarded(&|| "poison".to_owned(), || {
-            self.device.queue.write_buffer(buffer, 4 * first, bytemuck::cast_slice(&content));
-        })
-    }
-
     fn submit(&self, store: &GpuStore, stopwatch: Option<&Stopwatch>) -> Result<(), RunError> {
         let Some((_, groups)) = &self.bound else { return Ok(()) };
         let mut first = 0;
@@ -362,51 +255,6 @@ impl GpuPrepared {
             (0..array.segments()).map(|at| self.segment(id, at, store).map(|(buffer, words)| (buffer, 0, words)));
         let words = self.device.download(&parts.collect::<Result<Vec<_>, _>>()?)?;
         Ok(host_tensor(words, value.shape, value.dtype))
-    }
-
-    fn check_faults(&self) -> Result<(), RunError> {
-        let words = self.device.download(&[(self.faults.clone(), 0, self.plan.schedule.len() as u64)])?;
-        let Some(step) = words.iter().position(|&word| word != 0) else { return Ok(()) };
-        let instruction = &self.plan.program.instructions[self.plan.schedule[step]];
-        let streams = instruction.updates.iter().map(|&(_, new)| new).chain(instruction.writes.iter().copied());
-        let fraction = streams
-            .filter_map(|id| match self.plan.program.info(id).dtype {
-                DType::Fixed { fraction_bits } => Some(i32::from(fraction_bits)),
-                DType::F32 | DType::U32 => None,
-            })
-            .next();
-        Err(RunError::Range {
-            op: instruction.op.name(),
-            scope: self.plan.program.scopes[instruction.scope].clone(),
-            value: f32::from_bits(words[step]),
-            limit: fraction.map_or(f32::INFINITY, |bits| 2f32.powi(31 - bits)),
-        })
-    }
-
-    fn check_guards(&self) -> Result<(), RunError> {
-        for (slot, segments) in self.slots.iter().enumerate() {
-            for buffer in segments {
-                let words = self.device.download(&[(buffer.clone(), buffer.size() / 4 - GUARD_WORDS, GUARD_WORDS)])?;
-                if words.iter().any(|&word| word != GUARD) {
-                    let (op, scope) = self.last_writer(slot);
-                    return Err(RunError::Guard { op, scope, slot });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The last instruction with a result in `slot`: who may have written past its end.
-    fn last_writer(&self, slot: usize) -> (&'static str, String) {
-        let writer =
-            self.plan.schedule.iter().rev().map(|&at| &self.plan.program.instructions[at]).find(|instruction| {
-                let mut results =
-                    instruction.updates.iter().map(|&(_, new)| new).chain(instruction.writes.iter().copied());
-                results.any(|id| self.plan.location(id) == Location::Slot(slot))
-            });
-        writer.map_or(("nothing", String::new()), |instruction| {
-            (instruction.op.name(), self.plan.program.scopes[instruction.scope].clone())
-        })
     }
 }
 

@@ -5,6 +5,8 @@
 //! device; `executor` binds buffers and submits.
 
 mod adapter;
+mod backend;
+mod checks;
 mod chunks;
 mod device;
 mod executor;
@@ -16,12 +18,13 @@ mod ops;
 mod product;
 mod recorder;
 mod shares;
+mod spans;
 mod stopwatch;
 mod store;
 mod sums;
 
 pub use adapter::{Adapter, AdapterKind, Choice, adapters};
-pub use executor::{Gpu, scratch_bytes};
+pub use backend::{Gpu, scratch_bytes};
 pub use layout::{Array, DeviceLimits, Layout};
 pub use product::ProductVariant;
 pub use recorder::{Dispatch, Kernels, Place, Recording};

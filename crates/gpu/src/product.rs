@@ -2,7 +2,7 @@
 //! `Recorder::product`.
 
 use crate::adapter::AdapterKind;
-use crate::executor::Gpu;
+use crate::backend::Gpu;
 use crate::recorder::ProductSize;
 use reformer_shaders::{Entry, entries};
 use reformer_tensor::BackendError;

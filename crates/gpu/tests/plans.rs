@@ -14,6 +14,7 @@ fn record(plan: &Plan, limits: DeviceLimits) -> (Layout, Recording) {
 
 /// architecture.md, section 5: what every adapter has is enough for 2²⁰ tokens of width 512, and 16 GiB are.
 #[test]
+#[allow(clippy::print_stdout, reason = "the figures are for people")]
 fn a_million_tokens_fit_the_default_limits() {
     let config = ModelConfig::book();
     let limits = DeviceLimits::WEBGPU;

@@ -1,8 +1,9 @@
 //! `attention`, forward, and what its relatives share: the launch's choices and the tables that kernels read.
 
-use crate::chunks::{Chunking, Order, Scale};
+use crate::chunks::{Order, Scale};
 use crate::layout::Array;
 use crate::recorder::{Kernels, Place, Recorder};
+use crate::spans::Chunking;
 use reformer_shaders::entries::{attention, attention_rows, interleave};
 use reformer_tensor::BackendError;
 use reformer_tensor::op::{Attention, HeadRange, KEY_EPSILON, Pattern};

@@ -3,8 +3,9 @@
 use super::attention::{
     Facts, Operands, intervals, is_shared, key_lengths, pairs, private_width, query_scale, sizes, upstream,
 };
-use crate::chunks::{Chunking, Scale, clear};
+use crate::chunks::{Scale, clear};
 use crate::recorder::{Kernels, Recorder};
+use crate::spans::Chunking;
 use reformer_shaders::entries::attention_gradient;
 use reformer_tensor::BackendError;
 use reformer_tensor::op::AttentionGradient;

@@ -27,7 +27,7 @@ pub(super) fn record(op: &SortByBucket, recorder: &mut Recorder<'_>) -> Result<(
     for (index, &(by_segment, shift)) in passes.iter().enumerate() {
         let left = passes.len() - 1 - index;
         // The last pass ends in `order`.
-        let (source, sorted) = if left % 2 == 0 { (other, order) } else { (order, other) };
+        let (source, sorted) = if left.is_multiple_of(2) { (other, order) } else { (order, other) };
         let parameters = sort_by_bucket::Parameters {
             lists: lists as u32,
             rows: rows as u32,

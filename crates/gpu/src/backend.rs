@@ -1,0 +1,90 @@
+//! The backend that callers open: a device, the limits and kernels it is planned for. Running is in `executor.rs`.
+
+use crate::adapter::{Adapter, Choice};
+use crate::device::Device;
+use crate::executor::GpuPrepared;
+use crate::layout::{DeviceLimits, Layout};
+use crate::product::ProductVariant;
+use crate::recorder::{Kernels, Recording};
+use crate::store::GpuStore;
+use reformer_tensor::{Backend, BackendError, Checks, Plan, Prepared, Program, Store};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The GPU backend; clones share the device.
+#[derive(Clone)]
+pub struct Gpu {
+    pub(crate) device: Arc<Device>,
+    pub(crate) limits: DeviceLimits,
+    pub(crate) kernels: Kernels,
+    pub(crate) product: ProductVariant,
+}
+
+impl Gpu {
+    /// A backend on the adapter that is wanted, with fast kernels.
+    ///
+    /// # Errors
+    /// If there is no such adapter, or it refuses.
+    pub fn new(choice: &Choice) -> Result<Self, BackendError> {
+        let device = Device::open(choice)?;
+        let (limits, product) = (device.limits, ProductVariant::usual(device.adapter.kind));
+        Ok(Self { device: Arc::new(device), limits, kernels: Kernels::Fast, product })
+    }
+
+    /// The same device, planned for as if it had no more than `limits`.
+    pub fn with_limits(self, limits: DeviceLimits) -> Self {
+        let limits = DeviceLimits {
+            binding_bytes: limits.binding_bytes.min(self.limits.binding_bytes),
+            buffer_bytes: limits.buffer_bytes.min(self.limits.buffer_bytes),
+            workgroups: limits.workgroups.min(self.limits.workgroups),
+        };
+        Self { limits, ..self }
+    }
+
+    /// The same device with other kernels.
+    pub fn with_kernels(self, kernels: Kernels) -> Self {
+        Self { kernels, ..self }
+    }
+
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// What it runs on.
+    pub fn described(&self) -> &Adapter {
+        &self.device.adapter
+    }
+}
+
+/// Bytes of scratch of a program's kernels on a device of these limits; more than any device has where it can't run there.
+pub fn scratch_bytes(program: &Program, limits: DeviceLimits, kernels: Kernels) -> u64 {
+    // Which variant of the product runs makes no difference to scratch.
+    let product = ProductVariant::Simple;
+    let all: Vec<usize> = (0..program.instructions.len()).collect();
+    Layout::new(program, limits)
+        .and_then(|layout| Recording::new(program, &all, layout, kernels, product))
+        .map_or(u64::MAX / 4, |recording| recording.scratch_bytes())
+}
+
+impl Backend for Gpu {
+    fn name(&self) -> &'static str {
+        "gpu"
+    }
+
+    fn adapter(&self) -> String {
+        let naive = if self.kernels == Kernels::Naive { ", naive kernels" } else { "" };
+        format!("{}{naive}", self.device.adapter)
+    }
+
+    fn scratch_bytes(&self, program: &Program) -> u64 {
+        scratch_bytes(program, self.limits, self.kernels)
+    }
+
+    fn store(&self) -> Box<dyn Store> {
+        Box::new(GpuStore { device: self.device.clone(), states: BTreeMap::new() })
+    }
+
+    fn prepare(&self, plan: Plan, checks: Checks) -> Result<Box<dyn Prepared>, BackendError> {
+        Ok(Box::new(GpuPrepared::new(self, plan, checks)?))
+    }
+}
