@@ -32,7 +32,11 @@ fn sum_of_all(lane: u32, number: f32) -> f32 {
 }
 
 @compute @workgroup_size(NORM_LANES)
-fn squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn squares(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
     let block = group.x + group.y * groups.x;
     let start = min(block * BLOCK, parameters.count);
     let end = min(start + BLOCK, parameters.count);

@@ -1,5 +1,5 @@
-// Rows of a tile that are not scored become zero, whatever stood there: between the products of the head's gradient, and after them.
-// The gradient's other kernels are in cross_entropy.wgsl, product.wgsl and layer_norm_gradient.wgsl.
+// Rows of a tile that are not scored become zero, whatever stood there: between the products of the head's gradient, and after
+// them. The gradient's other kernels are in cross_entropy.wgsl, product.wgsl and layer_norm_gradient.wgsl.
 #include "shared/indexing.wgsl"
 
 struct Parameters {

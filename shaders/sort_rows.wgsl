@@ -1,5 +1,5 @@
-// Stable sort of row numbers by the table entry that each row selects: radix passes of eight bits, each `count`, `scan`, `scatter`.
-// What is done with the sorted rows is in embed_gradient.wgsl; buckets of attention are sorted in sort_by_bucket.wgsl.
+// Stable sort of row numbers by the table entry that each row selects: radix passes of eight bits, each `count`, `scan`,
+// `scatter`. The sorted rows are added up in embed_gradient.wgsl; buckets of attention are sorted in sort_by_bucket.wgsl.
 #include "shared/selection.wgsl"
 
 struct Parameters {
@@ -45,7 +45,11 @@ fn digit_at(at: u32) -> u32 {
 }
 
 @compute @workgroup_size(BLOCK)
-fn count(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn count(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
     let block = group.x + group.y * groups.x;
     digits[lane] = digit_at(block * BLOCK + lane);
     workgroupBarrier();
@@ -79,7 +83,11 @@ fn scan(@builtin(local_invocation_index) lane: u32) {
 }
 
 @compute @workgroup_size(BLOCK)
-fn scatter(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn scatter(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
     let block = group.x + group.y * groups.x;
     let at = block * BLOCK + lane;
     let digit = digit_at(at);

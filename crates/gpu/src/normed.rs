@@ -3,8 +3,8 @@
 use crate::layout::Array;
 use crate::recorder::{Matrix, Place, Recorder, Window, fraction_bits};
 use reformer_shaders::entries::normalize;
-use reformer_tensor::BackendError;
 use reformer_tensor::op::NORM_EPSILON;
+use reformer_tensor::{BackendError, DType};
 
 /// A normalised window.
 #[derive(Clone, Copy)]
@@ -48,20 +48,31 @@ pub(crate) fn normalize_both(
     gamma: Array,
     beta: Array,
 ) -> Result<Normed, BackendError> {
-    let width = streams[0].shape.dim(1);
-    let (first, first_row) = recorder.rows_of(streams[0], window);
-    let (second, _) = recorder.rows_of(streams[1], window);
-    let normed = recorder.scratch("normed", window.rows * 2 * width);
-    let moments = recorder.scratch("moments", 2 * window.rows);
+    let rows = streams.map(|stream| recorder.matrix_of(stream, window));
+    normalize_rows(recorder, window.rows, rows, streams[0].dtype, gamma, beta)
+}
+
+/// LN([y1, y2]) of rows of words of this type, wherever they lie, in scratch.
+pub(crate) fn normalize_rows(
+    recorder: &mut Recorder<'_>,
+    rows: usize,
+    [first, second]: [Matrix; 2],
+    dtype: DType,
+    gamma: Array,
+    beta: Array,
+) -> Result<Normed, BackendError> {
+    let width = first.row;
+    debug_assert_eq!((first.first, first.row), (second.first, second.row), "streams are cut alike");
+    let normed = recorder.scratch("normed", rows * 2 * width);
+    let moments = recorder.scratch("moments", 2 * rows);
     let parameters = normalize::Parameters {
-        first_row: first_row as u32,
-        rows: window.rows as u32,
+        first_row: (first.first / width) as u32,
+        rows: rows as u32,
         width: width as u32,
-        fraction_bits: fraction_bits(streams[0].dtype),
+        fraction_bits: fraction_bits(dtype),
         epsilon: NORM_EPSILON,
     };
-    let buffers = [first, recorder.whole(gamma)?, recorder.whole(beta)?, normed, moments, second];
-    let groups = [window.rows.div_ceil(64) as u32, 1, 1];
-    recorder.dispatch(&normalize::BOTH, parameters, &buffers, groups);
+    let buffers = [first.place, recorder.whole(gamma)?, recorder.whole(beta)?, normed, moments, second.place];
+    recorder.dispatch(&normalize::BOTH, parameters, &buffers, [rows.div_ceil(64) as u32, 1, 1]);
     Ok(Normed { normed: Matrix::new(normed, 0, 2 * width), moments })
 }

@@ -12,7 +12,8 @@ use reformer_tensor::{
 const ROWS: usize = 130;
 /// The second dialogue starts here: its first token clears the cache.
 const SECOND: usize = 77;
-const HEADS: HeadRange = HeadRange { first: 0, count: 2, width: 16 };
+/// The root of 24 is no power of two: a scale on the wrong operand then changes a bit.
+const HEADS: HeadRange = HeadRange { first: 0, count: 2, width: 24 };
 const ROUNDS: usize = 2;
 const WINDOW: usize = 5;
 const BUCKETS: usize = 6;

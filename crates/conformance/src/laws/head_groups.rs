@@ -10,7 +10,7 @@ use reformer_tensor::{Backend, DType, Direction, HeadRange, Pattern, Tensor, sha
 const ROWS: usize = 130;
 const WIDTH: usize = 40;
 const HEADS: usize = 4;
-const HEAD_WIDTH: usize = 16;
+const HEAD_WIDTH: usize = 24;
 const BUCKETS: usize = 6;
 
 pub(super) fn lsh(backend: &dyn Backend) -> Result<usize, String> {

@@ -1,31 +1,21 @@
 //! `logits`: chosen rows are gathered into a tile, then the kernels of `head_loss` make the same bits of them.
 
 use crate::layout::Array;
-use crate::recorder::{Matrix, Place, ProductSize, Recorder, Window, fraction_bits};
-use reformer_shaders::entries::{logits as kernel, normalize};
+use crate::normed::normalize_rows;
+use crate::recorder::{Matrix, Place, ProductSize, Recorder, Window};
+use reformer_shaders::entries::logits as kernel;
 use reformer_tensor::BackendError;
-use reformer_tensor::op::{Logits, NORM_EPSILON};
+use reformer_tensor::op::Logits;
 
 pub(super) fn record(_: &Logits, recorder: &mut Recorder<'_>) -> Result<(), BackendError> {
     let streams = [recorder.read(0), recorder.read(1)];
-    let (weight, bias, out) = (recorder.read(5), recorder.whole(recorder.read(6))?, recorder.write(0));
+    let (gamma, beta, weight) = (recorder.read(3), recorder.read(4), recorder.read(5));
+    let (bias, out) = (recorder.whole(recorder.read(6))?, recorder.write(0));
     let (wide, vocabulary) = (weight.shape.dim(0), weight.shape.dim(1));
     for window in recorder.windows(out.shape.dim(0), wide) {
         let first = gather(recorder, window, streams[0], "chosen y1")?;
         let second = gather(recorder, window, streams[1], "chosen y2")?;
-        let normed = Matrix::new(recorder.scratch("normed", window.rows * wide), 0, wide);
-        let moments = recorder.scratch("moments", 2 * window.rows);
-        let parameters = normalize::Parameters {
-            first_row: 0,
-            rows: window.rows as u32,
-            width: (wide / 2) as u32,
-            fraction_bits: fraction_bits(streams[0].dtype),
-            epsilon: NORM_EPSILON,
-        };
-        let [gamma, beta] = [3, 4].map(|index| recorder.whole(recorder.read(index)));
-        let buffers = [first, gamma?, beta?, normed.place, moments, second];
-        recorder.dispatch(&normalize::BOTH, parameters, &buffers, [window.rows.div_ceil(64) as u32, 1, 1]);
-
+        let normed = normalize_rows(recorder, window.rows, [first, second], streams[0].dtype, gamma, beta)?.normed;
         let tile = recorder.matrix_of(out, window);
         let size = ProductSize { rows: window.rows, columns: vocabulary, terms: wide };
         recorder.product(size, normed, recorder.matrix(weight)?, tile, false);
@@ -58,7 +48,7 @@ fn gather(
     window: Window,
     stream: Array,
     name: &'static str,
-) -> Result<Place, BackendError> {
+) -> Result<Matrix, BackendError> {
     let (rows, width) = (stream.shape.dim(0), stream.shape.dim(1));
     let gathered = recorder.scratch(name, window.rows * width);
     let chosen = recorder.whole(recorder.read(2))?;
@@ -67,5 +57,5 @@ fn gather(
         let buffers = [chosen, Place::Value(stream.id, segment), gathered];
         recorder.dispatch_elements(&kernel::GATHER, parameters, &buffers, window.rows * width);
     }
-    Ok(gathered)
+    Ok(Matrix::new(gathered, 0, width))
 }

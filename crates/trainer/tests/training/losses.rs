@@ -7,11 +7,11 @@ use reformer_tensor::{Backend, DType, Key};
 use reformer_trainer::{Event, TrainError, evaluate};
 
 /// The losses of ten steps, as AVX2 and AVX-512 give them.
-const GOLDEN: [f64; 10] =
+pub const GOLDEN: [f64; 10] =
     [5.590373, 5.492226, 5.352377, 5.141378, 4.894803, 4.674326, 4.471296, 4.329556, 4.224069, 4.162984];
 /// Levels differ by fused multiply-adds: 4e-8 here. But a last bit can flip a bucket, which changes the keys of one query of the step's
 /// some 400 in one round: some 0.05 of its loss at most.
-const TOLERANCE: f64 = 0.05 / 400.0;
+pub const TOLERANCE: f64 = 0.05 / 400.0;
 
 #[test]
 fn ten_steps_have_their_losses_on_every_level() {
