@@ -1,17 +1,28 @@
 //! An open device: buffers, pipelines, errors, copies to and from the host. It knows no plan.
 
 use crate::adapter::{self, Adapter, Choice};
+use crate::cache;
 use crate::layout::DeviceLimits;
 use reformer_shaders::Entry;
 use reformer_tensor::BackendError;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Bytes of a copy to the host at a time.
 const STAGING_BYTES: u64 = 16 << 20;
 
 /// A kernel with its constants.
 type PipelineKey = (&'static str, &'static str, Vec<(&'static str, u32)>);
+
+/// Compiled kernels on disk.
+struct Kept {
+    path: PathBuf,
+    cache: wgpu::PipelineCache,
+    /// Whether kernels were compiled since the file was written.
+    is_stale: AtomicBool,
+}
 
 /// An open device.
 pub(crate) struct Device {
@@ -20,6 +31,7 @@ pub(crate) struct Device {
     pub adapter: Adapter,
     pub limits: DeviceLimits,
     pipelines: Mutex<BTreeMap<PipelineKey, wgpu::ComputePipeline>>,
+    kept: OnceLock<Kept>,
     lost: Arc<Mutex<Option<String>>>,
 }
 
@@ -40,8 +52,8 @@ impl Device {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("reformer"),
             required_limits: required,
-            // Only to measure: nothing depends on it.
-            required_features: chosen.features() & wgpu::Features::TIMESTAMP_QUERY,
+            // To measure, and to start faster: nothing depends on them.
+            required_features: chosen.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE),
             ..wgpu::DeviceDescriptor::default()
         };
         let (device, queue) = pollster::block_on(chosen.request_device(&descriptor))
@@ -59,7 +71,31 @@ impl Device {
             buffer_bytes: own.max_buffer_size,
             workgroups: own.max_compute_workgroups_per_dimension.min(DeviceLimits::WEBGPU.workgroups),
         };
-        Ok(Self { device, queue, adapter: described, limits, pipelines: Mutex::default(), lost })
+        Ok(Self { device, queue, adapter: described, limits, pipelines: Mutex::default(), kept: OnceLock::new(), lost })
+    }
+
+    /// Takes compiled kernels from this file, and keeps them there. Devices without such a thing compile each time.
+    pub fn remember_kernels(&self, path: PathBuf) {
+        if !self.device.features().contains(wgpu::Features::PIPELINE_CACHE) {
+            return;
+        }
+        let data = cache::read_kernels(&path);
+        let descriptor = wgpu::PipelineCacheDescriptor { label: None, data: data.as_deref(), fallback: true };
+        // SAFETY: the bytes are what this program once got from `get_data`, whole by their checksum, in a file of this adapter and
+        // driver; wgpu and the driver check their own headers, and `fallback` starts anew where they don't fit.
+        #[allow(unsafe_code)]
+        let cache = unsafe { self.device.create_pipeline_cache(&descriptor) };
+        let _ = self.kept.set(Kept { path, cache, is_stale: AtomicBool::new(false) });
+    }
+
+    /// Writes what was compiled since the last time.
+    pub fn keep_kernels(&self) {
+        let Some(kept) = self.kept.get() else { return };
+        if kept.is_stale.swap(false, Ordering::Relaxed)
+            && let Some(data) = kept.cache.get_data()
+        {
+            cache::write_kernels(&kept.path, &data);
+        }
     }
 
     /// What went wrong outside of any call, if anything did.
@@ -151,9 +187,12 @@ impl Device {
                     // Kernels write before they read.
                     zero_initialize_workgroup_memory: false,
                 },
-                cache: None,
+                cache: self.kept.get().map(|kept| &kept.cache),
             })
         })?;
+        if let Some(kept) = self.kept.get() {
+            kept.is_stale.store(true, Ordering::Relaxed);
+        }
         pipelines.insert(key, pipeline.clone());
         Ok(pipeline)
     }

@@ -48,6 +48,7 @@ impl GpuPrepared {
         for dispatch in &recording.dispatches {
             pipelines.push(device.pipeline(dispatch.entry, &dispatch.constants)?);
         }
+        device.keep_kernels();
         let mut slots = Vec::new();
         for (number, words) in slot_words(&plan, layout).into_iter().enumerate() {
             let name = format!("slot {number}");

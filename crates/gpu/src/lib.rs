@@ -6,6 +6,7 @@
 
 mod adapter;
 mod backend;
+mod cache;
 mod checks;
 mod chunks;
 mod device;
@@ -15,6 +16,7 @@ mod layer_norm;
 mod layout;
 mod normed;
 mod ops;
+mod planning;
 mod product;
 mod recorder;
 mod shares;
@@ -26,5 +28,6 @@ mod sums;
 pub use adapter::{Adapter, AdapterKind, Choice, adapters};
 pub use backend::{Gpu, scratch_bytes};
 pub use layout::{Array, DeviceLimits, Layout};
+pub use planning::Planner;
 pub use product::ProductVariant;
 pub use recorder::{Dispatch, Kernels, Place, Recording};

@@ -7,9 +7,11 @@ use crate::recorder::ProductSize;
 use reformer_shaders::{Entry, entries};
 use reformer_tensor::BackendError;
 use reformer_tensor::op::PRODUCT_BLOCK;
+use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// How a product is computed. Variants differ in speed and in how a sum of terms is rounded, not in their order.
+/// How a product is computed. Variants differ in speed alone: all take the same steps, in the same order, with the same `fma`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ProductVariant {
     /// An invocation an element.
@@ -64,6 +66,15 @@ impl ProductVariant {
         all
     }
 
+    /// Those that are measured before a first run on an adapter.
+    pub fn candidates() -> Vec<Self> {
+        let mut candidates = vec![ProductVariant::usual(AdapterKind::Software)];
+        for tile in [32, 64] {
+            candidates.push(ProductVariant::Tiled { tile, terms: 16 });
+        }
+        candidates
+    }
+
     pub(crate) fn launch(self, size: ProductSize, count: usize) -> Launch {
         let groups = |rows: u32, columns: u32| {
             let across = |elements: usize, tile: u32| elements.div_ceil(tile as usize) as u32;
@@ -80,6 +91,28 @@ impl ProductVariant {
                 (&entries::product_tiled::MAIN, vec![("TILE", tile), ("TERMS", terms)], groups(tile, tile))
             }
         }
+    }
+}
+
+/// `simple`, `registers 8 16 8`, `tiled 64 16`: what [`FromStr`] reads.
+impl fmt::Display for ProductVariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProductVariant::Simple => f.write_str("simple"),
+            ProductVariant::Registers { lanes, tile_rows, tile_columns } => {
+                write!(f, "registers {lanes} {tile_rows} {tile_columns}")
+            }
+            ProductVariant::Tiled { tile, terms } => write!(f, "tiled {tile} {terms}"),
+        }
+    }
+}
+
+impl FromStr for ProductVariant {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = ProductVariant::all().into_iter().find(|variant| variant.to_string() == text);
+        known.ok_or_else(|| format!("`{text}` is no variant of the product"))
     }
 }
 

@@ -43,6 +43,7 @@ mod packing;
 mod picture;
 mod plan;
 mod process;
+mod profile;
 mod schedule;
 mod setup;
 mod step;
@@ -59,6 +60,7 @@ pub use event::{CheckpointEvent, Control, DoneEvent, EvaluationEvent, Event, Pla
 pub use packing::{Packing, Piece};
 pub use plan::StepPlan;
 pub use process::peak_rss_bytes;
+pub use profile::Profile;
 pub use schedule::Schedule;
 pub use setup::{Setup, Start};
 pub use train::{Outcome, Trainer, TrainerState};

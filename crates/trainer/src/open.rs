@@ -91,6 +91,7 @@ impl<'a> Trainer<'a> {
             measured: Vec::new(),
             evaluation_seconds: None,
             checkpoint_seconds: None,
+            profile: None,
             run,
             config,
             training,

@@ -2,9 +2,9 @@
 
 use crate::evaluate::sum_of_losses;
 use crate::plan::StepPlan;
-use crate::{Batch, Batches, Schedule, TrainError};
+use crate::{Batch, Batches, Profile, Schedule, TrainError};
 use reformer_model::{ModelConfig, random_inputs};
-use reformer_tensor::{Backend, Checks, DType, Inputs, Key, Prepared, RunError, Store};
+use reformer_tensor::{Backend, Checks, DType, Inputs, Key, Outputs, Prepared, RunError, Store};
 
 /// Uses of a run's seed; each has keys of its own.
 const ORDER_SITE: u32 = 1;
@@ -43,6 +43,19 @@ impl RunKeys {
 pub(crate) struct Programs {
     training: Box<dyn Prepared>,
     apply: Box<dyn Prepared>,
+}
+
+/// Runs a program, timed if somebody wants to know.
+fn run(
+    program: &mut dyn Prepared,
+    store: &mut dyn Store,
+    inputs: &Inputs,
+    profile: Option<&mut Profile>,
+) -> Result<Outputs, RunError> {
+    let Some(profile) = profile.filter(|profile| profile.is_warm()) else { return program.run(store, inputs) };
+    let (outputs, seconds) = program.run_timed(store, inputs)?;
+    profile.add(program.plan(), &seconds);
+    Ok(outputs)
 }
 
 /// What a step tells.
@@ -94,6 +107,7 @@ impl Programs {
         schedule: &Schedule,
         keys: RunKeys,
         step: u64,
+        mut profile: Option<&mut Profile>,
     ) -> Result<StepResult, StepFault> {
         // All of them first: a row's weight depends on how many are scored in the whole step.
         let of_step: Vec<Batch> = (0..accumulate).map(|_| batches.next_batch()).collect();
@@ -104,13 +118,17 @@ impl Programs {
         for (number, batch) in of_step.into_iter().enumerate() {
             let mut inputs = batch.into_inputs(weight);
             inputs.extend(random_inputs(model, keys.batch(step, number)));
-            loss += sum_of_losses(&self.training.run(store, &inputs)?);
+            let outputs = run(self.training.as_mut(), store, &inputs, profile.as_deref_mut())?;
+            loss += sum_of_losses(&outputs);
             if !loss.is_finite() {
                 return Err(StepFault::Diverged(format!("the loss is {loss}")));
             }
         }
         let inputs = Inputs::from([("schedule".to_owned(), schedule.input(step))]);
-        let outputs = self.apply.run(store, &inputs)?;
+        let outputs = run(self.apply.as_mut(), store, &inputs, profile.as_deref_mut())?;
+        if let Some(profile) = profile {
+            profile.end_step();
+        }
         let norm = outputs.get("gradient_norm").and_then(|norm| norm.to_f64(DType::F32).first().copied());
         // The program records this output.
         let gradient_norm = norm.unwrap_or(f64::NAN);

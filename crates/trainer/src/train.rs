@@ -8,7 +8,7 @@ use crate::metrics::{Line, Metrics};
 use crate::step::{Programs, RunKeys, StepFault, StepResult};
 use crate::{
     Batches, CheckpointEvent, Control, DoneEvent, EvaluationEvent, Event, Example, LastGood, MEASURED_STEPS, Position,
-    Schedule, StepEvent, StepPlan, TrainError, TrainingConfig, peak_rss_bytes, picture,
+    Profile, Schedule, StepEvent, StepPlan, TrainError, TrainingConfig, peak_rss_bytes, picture,
 };
 use reformer_session::{RunConfig, RunFolder, RunLock, Snapshot, TensorSpec};
 use reformer_tensor::{Backend, Store};
@@ -94,6 +94,7 @@ pub struct Trainer<'a> {
     pub(crate) checkpoint_seconds: Option<f64>,
     /// Seconds of the run before this process.
     pub(crate) seconds_before: f64,
+    pub(crate) profile: Option<Profile>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -129,6 +130,16 @@ impl Trainer<'_> {
     /// The plan of a step.
     pub fn plan(&self) -> &StepPlan {
         &self.plan
+    }
+
+    /// Times the operations of the steps that follow.
+    pub fn measure(&mut self) {
+        self.profile = Some(Profile::default());
+    }
+
+    /// The times since [`Trainer::measure`].
+    pub fn profile(&self) -> Option<&Profile> {
+        self.profile.as_ref()
     }
 
     /// Trains until the run has all its steps, or the observer wants to stop: then a checkpoint is saved, and the same run goes on from it
@@ -180,6 +191,7 @@ impl Trainer<'_> {
             &self.schedule,
             self.keys,
             number,
+            self.profile.as_mut(),
         );
         let StepResult { loss, gradient_norm, tokens } = match result {
             Ok(result) => result,
