@@ -1,8 +1,10 @@
 //! Attention by kind and length, forward and backward: LSH (hash, sort and intervals included), local, full. One head group
-//! of two heads of 64, W = 64, 2 rounds, buckets about length/W, on the CPU backend with all cores.
+//! of two heads of 64, W = 64, 2 rounds, buckets about length/W, on the CPU backend with all cores, and beside it on the best
+//! GPU adapter, if there is one.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use reformer_cpu::Cpu;
+use reformer_gpu::{AdapterKind, Choice, Gpu};
 use reformer_tensor::op::{AttentionKeys, Intervals, LshHash, MergeHeadsGradient, SortByBucket};
 use reformer_tensor::{
     Backend, Checks, DType, Dropout, HeadRange, HostTensor, Inputs, Key, Pattern, Plan, PlanOptions, Prepared, Program,
@@ -14,6 +16,19 @@ const WINDOW: usize = 64;
 const ROUNDS: usize = 2;
 /// Full attention is quadratic: beyond this length one sample would take minutes.
 const LONGEST_FULL: usize = 8192;
+/// A software adapter is some five times slower than the CPU's own kernels.
+const LONGEST_SOFTWARE: usize = 4096;
+
+/// The backends, and the longest text of each.
+fn backends() -> Vec<(&'static str, Box<dyn Backend>, usize)> {
+    let mut backends: Vec<(&'static str, Box<dyn Backend>, usize)> = vec![("", Box::new(Cpu::new(0)), usize::MAX)];
+    // No adapter, no GPU beside the CPU.
+    if let Ok(gpu) = Gpu::new(&Choice::Best) {
+        let is_software = gpu.described().kind == AdapterKind::Software;
+        backends.push(("gpu_", Box::new(gpu), if is_software { LONGEST_SOFTWARE } else { usize::MAX }));
+    }
+    backends
+}
 
 struct Bench {
     prepared: Box<dyn Prepared>,
@@ -45,7 +60,7 @@ fn projection(program: &mut Program, inputs: &mut Inputs, name: &str, length: us
     program.input(name, dims, DType::F32)
 }
 
-fn bench(kind: &str, length: usize, backward: bool) -> Bench {
+fn bench(backend: &dyn Backend, kind: &str, length: usize, backward: bool) -> Bench {
     let mut program = Program::new();
     let mut inputs = Inputs::new();
     let segments = program.input("segments", shape![length], DType::U32);
@@ -89,7 +104,6 @@ fn bench(kind: &str, length: usize, backward: bool) -> Bench {
     } else {
         program.output("context", context);
     }
-    let backend = Cpu::new(0);
     let scratch_bytes = backend.scratch_bytes(&program);
     let plan =
         Plan::new(&program, &PlanOptions { scratch_bytes, ..PlanOptions::default() }).expect("the recording is right");
@@ -98,20 +112,22 @@ fn bench(kind: &str, length: usize, backward: bool) -> Bench {
 }
 
 fn attention(criterion: &mut Criterion) {
-    for (name, backward) in [("attention", false), ("attention_backward", true)] {
-        let mut group = criterion.benchmark_group(name);
-        group.sample_size(10);
-        for length in [1024, 4096, 16_384, 65_536] {
-            group.throughput(Throughput::Elements(length as u64));
-            for kind in ["lsh", "local", "full"] {
-                if kind == "full" && length > LONGEST_FULL {
-                    continue;
+    for (prefix, backend, longest) in backends() {
+        for (name, backward) in [("attention", false), ("attention_backward", true)] {
+            let mut group = criterion.benchmark_group(format!("{prefix}{name}"));
+            group.sample_size(10);
+            for length in [1024, 4096, 16_384, 65_536] {
+                group.throughput(Throughput::Elements(length as u64));
+                for kind in ["lsh", "local", "full"] {
+                    if length > longest || kind == "full" && length > LONGEST_FULL {
+                        continue;
+                    }
+                    let mut bench = bench(backend.as_ref(), kind, length, backward);
+                    group.bench_function(BenchmarkId::new(kind, length), |bencher| bencher.iter(|| bench.run()));
                 }
-                let mut bench = bench(kind, length, backward);
-                group.bench_function(BenchmarkId::new(kind, length), |bencher| bencher.iter(|| bench.run()));
             }
+            group.finish();
         }
-        group.finish();
     }
 }
 

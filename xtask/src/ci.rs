@@ -11,12 +11,16 @@ use std::time::Instant;
 
 /// What `cargo xtask ci --help` prints.
 pub const HELP: &str = "\
-Checks what must hold before a change lands, in this order: fmt, clippy, doc, tidy, test, smoke. Stops at the first
-failure, shows its output, and says how to repeat it. The output of every step is kept in `ci/` of the target folder.
+Checks what must hold before a change lands, in this order: fmt, clippy, doc, tidy, shader-stats, test, smoke. Stops
+at the first failure, shows its output, and says how to repeat it; says what a step skipped on this machine. The output
+of every step is kept in `ci/` of the target folder.
 ";
 
 /// How much of a failed step's output is shown; all of it is in the log.
 const SHOWN_LINES: usize = 400;
+
+/// How a line begins that says what was not checked, and why.
+const SKIPPED: &str = "SKIPPED: ";
 
 /// One check.
 struct Step<'a> {
@@ -52,6 +56,11 @@ const STEPS: &[Step] = &[
         ),
     },
     Step { name: "tidy", purpose: "the absences and the house rules hold", run: Run::Xtask("tidy") },
+    Step {
+        name: "shader-stats",
+        purpose: "compilers of real GPUs keep every kernel within its budget",
+        run: Run::Cargo(&["run", "--release", "--quiet", "--package", "reformer-shader-stats", "--", "--check"], None),
+    },
     Step { name: "test", purpose: "every test passes", run: Run::Xtask("test") },
     Step {
         name: "smoke",
@@ -81,6 +90,9 @@ fn run_steps(steps: &[Step], logs: &Path, out: &mut dyn Write) -> anyhow::Result
         let seconds = step_begin.elapsed().as_secs_f64();
         if code == DONE {
             let _ = writeln!(out, "   {seconds:.1} s");
+            for line in skipped_in(&log) {
+                let _ = writeln!(out, "      {line}");
+            }
             continue;
         }
         let _ = writeln!(out, "   failed with exit code {code} after {seconds:.1} s\n");
@@ -140,6 +152,13 @@ fn tail_of(log: &Path) -> String {
     shown
 }
 
+/// What a step says that it did not check on this machine.
+fn skipped_in(log: &Path) -> Vec<String> {
+    let bytes = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    text.lines().filter(|line| line.starts_with(SKIPPED)).map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +190,15 @@ mod tests {
         assert!(text.contains("no such command"), "cargo's own message is not in:\n{text}");
         assert!(text.ends_with("      repeat: A=\"b c\" cargo no-such-command\n"), "{text}");
         assert!(!text.contains("[3/3]"), "{text}");
+    }
+
+    #[test]
+    fn what_a_step_skipped_is_said_though_it_passed() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let log = folder.path().join("a.log");
+        fs::write(&log, "test a ... ok\nSKIPPED: no driver\nit SKIPPED: that\nSKIPPED: no data\n").expect("writable");
+        assert_eq!(skipped_in(&log), ["SKIPPED: no driver", "SKIPPED: no data"]);
+        assert_eq!(skipped_in(&folder.path().join("missing")), Vec::<String>::new());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::arguments::InfoArguments;
 use crate::plan::describe_model;
 use crate::quantities::Seconds;
-use crate::{output, trained};
+use crate::{graphics, machine, output, trained};
 use reformer_cpu::{Cpu, Level};
 use reformer_oracle::Oracle;
 use reformer_session::{RunConfig, RunFolder, Tokenizer};
@@ -124,20 +124,25 @@ fn text(
     text
 }
 
-/// One line for each backend: name, what it runs on, and a remark.
+/// One line for each backend, and for each adapter of the GPU's: name, what it runs on, and a remark.
 fn adapters(json: bool) -> anyhow::Result<()> {
     let levels: Vec<&str> = Level::available().into_iter().map(Level::name).collect();
-    let list = [
+    let mut list = vec![
         ("cpu", Some(Cpu::new(0).adapter()), format!("SIMD levels here: {}", levels.join(", "))),
         ("oracle", Some(Oracle::new().adapter()), "slow and exact, for comparison".to_owned()),
-        ("gpu", None, "not built yet".to_owned()),
     ];
+    let gpus = graphics::list();
+    if gpus.is_empty() {
+        list.push(("gpu", None, graphics::NONE.to_owned()));
+    }
+    list.extend(gpus.into_iter().map(|gpu| ("gpu", Some(gpu.adapter), gpu.remark)));
+    let automatic = machine::automatic();
     if json {
         let objects: Vec<Value> = list
             .iter()
             .map(|(backend, adapter, remark)| json!({ "backend": backend, "adapter": adapter, "remark": remark }))
             .collect();
-        return output::line(json!({ "adapters": objects }));
+        return output::line(json!({ "adapters": objects, "auto": automatic }));
     }
     let mut text = String::new();
     for (backend, adapter, remark) in &list {
@@ -146,5 +151,5 @@ fn adapters(json: bool) -> anyhow::Result<()> {
             None => format!("{backend:8}{remark}\n"),
         };
     }
-    output::text_now(text + "`--backend auto` takes cpu.\n")
+    output::text_now(text + &format!("`--backend auto` takes {automatic}.\n"))
 }

@@ -1,8 +1,10 @@
 //! What the machine has and what was asked of it: the backend, free memory, memory in use. Computes nothing.
 
+use crate::graphics;
+use crate::output::note;
 use crate::quantities::MemoryWish;
 use crate::train_arguments::{BackendName, MachineArguments};
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use reformer_cpu::Cpu;
 use reformer_model::MemoryLimit;
 use reformer_oracle::Oracle;
@@ -16,24 +18,52 @@ const ASSUMED_FREE_BYTES: u64 = 4 << 30;
 /// `auto` takes this part of what is free.
 const AUTOMATIC_PART: u64 = 2;
 
-/// The backend that was asked for, and whether that was left open.
+/// The backend that was asked for. Left open, it is a hardware GPU where there is one, else the CPU: software adapters, which
+/// are slower than the CPU's own kernels, are only taken if they are asked for.
 ///
 /// # Errors
 /// A backend that isn't there, with what is.
 pub fn backend(wish: &MachineArguments) -> anyhow::Result<Box<dyn Backend>> {
-    if let Some(adapter) = &wish.adapter {
-        bail!("--adapter {adapter}: it chooses a GPU, and there is no GPU backend yet; leave it out to run on the CPU");
-    }
     let threads = wish.threads.unwrap_or(0);
     if threads > MOST_THREADS {
         bail!("--threads {threads}: at most {MOST_THREADS}; leave it out for one a core");
     }
-    match wish.backend.unwrap_or(BackendName::Auto) {
-        // A GPU is taken where there is one; there is no backend for it yet.
-        BackendName::Auto | BackendName::Cpu => Ok(Box::new(Cpu::new(threads))),
-        BackendName::Oracle => Ok(Box::new(Oracle::new())),
-        BackendName::Gpu => bail!("--backend gpu: there is no GPU backend yet; use cpu, oracle, or leave it out"),
+    let named = wish.adapter.as_deref();
+    match (wish.backend.unwrap_or(BackendName::Auto), named) {
+        (BackendName::Auto | BackendName::Gpu, Some(name)) => {
+            graphics::named(name).map_err(|error| anyhow!("--adapter {name}: {error}"))
+        }
+        (BackendName::Gpu, None) => graphics::best().map_err(|error| anyhow!("--backend gpu: {error}")),
+        (BackendName::Cpu | BackendName::Oracle, Some(name)) => {
+            bail!("--adapter {name}: it chooses a GPU, and --backend says otherwise; leave one of them out")
+        }
+        (BackendName::Auto, None) => Ok(hardware().unwrap_or_else(|| Box::new(Cpu::new(threads)))),
+        (BackendName::Cpu, None) => Ok(Box::new(Cpu::new(threads))),
+        (BackendName::Oracle, None) => Ok(Box::new(Oracle::new())),
     }
+}
+
+/// The backend that a plan is for: as [`backend`], but a GPU that isn't named need not be there.
+///
+/// # Errors
+/// As [`backend`].
+pub fn planning_backend(wish: &MachineArguments) -> anyhow::Result<Box<dyn Backend>> {
+    match (wish.backend, &wish.adapter) {
+        (Some(BackendName::Gpu), None) => graphics::planner().map_err(|error| anyhow!("--backend gpu: {error}")),
+        _ => backend(wish),
+    }
+}
+
+/// A hardware GPU, if there is one that opens.
+fn hardware() -> Option<Box<dyn Backend>> {
+    let name = graphics::hardware_name()?;
+    let opened = graphics::hardware();
+    opened.inspect_err(|error| note(format_args!("{name} is not used: {error}"))).ok()
+}
+
+/// What `--backend auto` takes: a backend's name.
+pub fn automatic() -> &'static str {
+    if graphics::hardware_name().is_some() { "gpu" } else { "cpu" }
 }
 
 /// `cpu (AVX-512, 2 threads)`.
@@ -87,15 +117,18 @@ mod tests {
             threads,
         };
         let rows = [
-            (wish(Some(BackendName::Gpu), None, None), "use cpu, oracle"),
-            (wish(None, Some("radeon"), None), "--adapter radeon"),
+            (wish(None, Some("no such adapter"), None), "--adapter no such adapter: "),
+            (wish(Some(BackendName::Cpu), Some("radeon"), None), "--adapter radeon: it chooses a GPU"),
             (wish(None, None, Some(1 << 20)), "--threads 1048576: at most 1024"),
         ];
         for (wish, message) in rows {
             let error = backend(&wish).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.contains(message), "{error}");
         }
-        assert_eq!(backend(&wish(None, None, Some(1))).expect("the CPU is always there").name(), "cpu");
+        let cpu = wish(Some(BackendName::Cpu), None, Some(1));
+        assert_eq!(backend(&cpu).expect("the CPU is always there").name(), "cpu");
+        let open = wish(None, None, Some(1));
+        assert_eq!(backend(&open).expect("something is always there").name(), automatic());
     }
 
     #[test]

@@ -5,6 +5,8 @@ mod chat;
 mod data;
 mod evaluate;
 mod generate;
+#[cfg_attr(not(feature = "gpu"), path = "no_graphics.rs")]
+mod graphics;
 mod info;
 mod interrupt;
 mod machine;

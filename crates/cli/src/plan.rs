@@ -25,7 +25,7 @@ pub fn run(arguments: &PlanArguments) -> anyhow::Result<()> {
     let train = &arguments.train;
     train.refuse_what_is_missing()?;
     let recipe = Recipe::asked(&train.model, &train.step)?;
-    let backend = machine::backend(&train.machine)?;
+    let backend = machine::planning_backend(&train.machine)?;
     let limit = machine::memory_limit(train.memory.memory_limit.unwrap_or_default());
     let training = recipe.training(recipe.duration.unwrap_or(ANY_DURATION));
     let step = StepPlan::new(&recipe.model, &training, backend.as_ref(), limit).map_err(memory_in_words)?;
@@ -46,7 +46,12 @@ pub fn run(arguments: &PlanArguments) -> anyhow::Result<()> {
 
 /// A plan that doesn't fit, in sizes that people read.
 pub fn memory_in_words(error: TrainError) -> anyhow::Error {
+    // A backend says so much of its scratch where it can't run the program at all.
+    const IMPOSSIBLE: u64 = u64::MAX / 4;
     match error {
+        TrainError::Plan(PlanError::Memory { needed, .. }) if needed >= IMPOSSIBLE => anyhow!(
+            "--backend gpu: a step has a tensor that can't be cut into what the device binds at once: lower --vocabulary or --width"
+        ),
         TrainError::Plan(PlanError::Memory { needed, limit }) => anyhow!(
             "--memory-limit: a step takes at least {}, and may take {}: lower --length, --batch, --layers or --width, or allow more",
             Bytes(needed),

@@ -72,6 +72,9 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
         }
         _ => memory_in_words(error),
     })?;
+    if arguments.run.profile {
+        trainer.measure();
+    }
     interrupt::listen()?;
     follow(&mut trainer, progress, &path)
 }
@@ -86,6 +89,9 @@ fn follow(trainer: &mut Trainer, mut progress: Progress, run: &Path) -> anyhow::
         if told.is_err() || interrupt::wished() { Control::Stop } else { Control::Continue }
     });
     progress.end();
+    if let Some(profile) = trainer.profile() {
+        progress.say(&profile.to_string())?;
+    }
     let (program, run) = (program(), run.display());
     match outcome? {
         Outcome::Done(_) => progress.say(&format!("talk to it: {program} chat --run {run}"))?,

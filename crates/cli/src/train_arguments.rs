@@ -36,9 +36,6 @@ impl TrainArguments {
             Some(PrecisionName::Bf16) => bail!("--precision bf16: there is no bfloat16 storage yet; use f32"),
             Some(PrecisionName::F16) => bail!("--precision f16: there is no half-precision storage yet; use f32"),
         }
-        if self.run.profile {
-            bail!("--profile: operations are not timed yet; `plan` tells what a step computes and stores");
-        }
         Ok(())
     }
 }
@@ -99,10 +96,10 @@ pub struct ModelArguments {
 #[derive(Args, Debug, Default, Clone)]
 #[command(next_help_heading = "Step (defaults are the preset's)")]
 pub struct StepArguments {
-    /// Tokens of the longest piece; a batch has LENGTH times BATCH tokens (tiny 512, chat 512, book 65536)
+    /// Tokens of the longest piece; a batch has LENGTH times BATCH tokens (tiny 512, chat 2048, book 65536)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub length: Option<usize>,
-    /// Rows that are computed together (tiny 2, chat 8, book 1)
+    /// Rows that are computed together (tiny 2, chat 2, book 1)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub batch: Option<usize>,
     /// Batches whose gradients are summed for one step (1)
@@ -142,7 +139,7 @@ pub struct MachineArguments {
     /// What computes [default: auto]
     #[arg(long, value_name = "NAME")]
     pub backend: Option<BackendName>,
-    /// Which GPU: a part of its name
+    /// Which GPU: a part of its name (`info --adapters` lists them)
     #[arg(long, value_name = "NAME")]
     pub adapter: Option<String>,
     /// Threads; results don't depend on it [default: one a core]
@@ -216,7 +213,7 @@ pub enum BackendName {
     Auto,
     /// The CPU, all cores
     Cpu,
-    /// A GPU (not built yet)
+    /// A GPU, or what the driver offers in its place
     Gpu,
     /// Slow and exact: float64, plain loops
     Oracle,

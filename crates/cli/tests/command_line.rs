@@ -3,7 +3,7 @@
 mod harness;
 
 use harness::{call, positive};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -109,9 +109,9 @@ fn what_is_not_there_yet_is_refused_with_what_is() {
     let rows: [(&[&str], &[&str]); 6] = [
         (&["train", "--precision", "bf16"], &["--precision bf16", "f32"]),
         (&["train", "--precision", "f16"], &["--precision f16", "f32"]),
-        (&["plan", "--backend", "gpu"], &["--backend gpu", "cpu"]),
-        (&["train", "--adapter", "radeon"], &["--adapter radeon"]),
-        (&["plan", "--profile"], &["--profile"]),
+        (&["train", "--backend", "gpu"], &["--backend gpu: ", "adapter", "cpu"]),
+        (&["train", "--adapter", "radeon"], &["--adapter radeon: ", "adapter"]),
+        (&["train", "--adapter", "radeon", "--backend", "cpu"], &["--adapter radeon: it chooses a GPU"]),
         (&["data", "fetch"], &["data fetch", "--data"]),
     ];
     for (arguments, parts) in rows {
@@ -229,7 +229,22 @@ fn adapters_are_listed() {
     let text = call(folder.path(), &["info", "--adapters"]).ended(0).stdout;
     assert!(["cpu", "oracle", "gpu", "thread"].iter().all(|part| text.contains(part)), "{text}");
     let list = call(folder.path(), &["info", "--adapters", "--json"]).ended(0).object();
-    assert_eq!(list["adapters"][0]["backend"], "cpu");
+    assert_eq!((&list["adapters"][0]["backend"], &list["auto"]), (&json!("cpu"), &json!("cpu")));
+}
+
+/// Without a driver, who asks for a GPU is told what to install; who doesn't gets the CPU.
+#[test]
+#[cfg(all(target_os = "linux", feature = "gpu"))]
+fn without_a_driver_there_is_the_cpu() {
+    let folder = folder();
+    call(folder.path(), &["train", "--backend", "gpu"]).refused(&["--backend gpu: ", "mesa-vulkan-drivers"]);
+    let plan = call(folder.path(), &["plan", "--json"]).ended(0).object();
+    assert_eq!(plan["backend"], "cpu");
+    // A plan needs no device.
+    let plan = call(folder.path(), &["plan", "--json", "--backend", "gpu"]).ended(0).object();
+    assert_eq!(plan["backend"], "gpu");
+    let text = call(folder.path(), &["info", "--adapters"]).ended(0).stdout;
+    assert!(text.contains("mesa-vulkan-drivers") && text.contains("takes cpu"), "{text}");
 }
 
 /// A reader that goes away (`reformer … | head -0`) is no failure and no panic.

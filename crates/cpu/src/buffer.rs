@@ -1,6 +1,6 @@
 //! Memory of tensors: buffers of 4-byte words, aligned to cache lines, and typed views of them.
 
-use reformer_tensor::{DType, Shape};
+use reformer_tensor::{BackendError, DType, Shape};
 
 /// One cache line; buffers are made of these, so that every buffer starts on one (aligned SIMD loads, no false sharing).
 #[derive(Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
@@ -11,6 +11,11 @@ impl Line {
     const WORDS: usize = 16;
 }
 
+/// The system has no more memory.
+pub(crate) fn refused(bytes: u64) -> BackendError {
+    BackendError::Device(format!("the system refused {bytes} bytes of memory"))
+}
+
 /// Zeroed words.
 #[derive(Default)]
 pub(crate) struct Buffer {
@@ -19,9 +24,11 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    /// A zeroed buffer of `words` 4-byte words. The system hands out zeroed pages lazily.
-    pub fn zeroed(words: usize) -> Self {
-        Self { lines: bytemuck::zeroed_vec(words.div_ceil(Line::WORDS)), words }
+    /// A zeroed buffer of `words` 4-byte words. Its memory is resident at once: what must be aligned is zeroed by writing, so a run
+    /// never waits for a page, nor for one that isn't there.
+    pub fn zeroed(words: usize) -> Result<Self, BackendError> {
+        let lines = bytemuck::try_zeroed_vec(words.div_ceil(Line::WORDS)).map_err(|()| refused(4 * words as u64))?;
+        Ok(Self { lines, words })
     }
 
     pub fn words(&self) -> &[u32] {

@@ -3,8 +3,9 @@
 use crate::buffer::{Buffer, View, ViewMut};
 use crate::environment::{Environment, Fault, Kernels, Level, Operands};
 use crate::ops;
+use crate::scratch;
 use crate::store::{CpuStore, host_tensor, words_of};
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use reformer_tensor::{
     Backend, BackendError, Checks, HostTensor, Inputs, Instruction, Location, Outputs, Plan, Prepared, Program,
     RunError, Store, ValueId,
@@ -21,7 +22,7 @@ const GUARD_WORDS: usize = 16;
 /// More threads than this are not started: no machine has as many cores, and a typing error must not exhaust the system.
 const MOST_THREADS: usize = 1024;
 
-/// The CPU backend.
+/// The CPU backend. All in a process share the memory that kernels work in; it is kept until the process ends.
 pub struct Cpu {
     environment: Environment,
     pool: Arc<ThreadPool>,
@@ -29,26 +30,50 @@ pub struct Cpu {
 
 impl Cpu {
     /// A backend with `threads` threads (0: one a core), the best SIMD level, and fast kernels.
-    pub fn new(threads: usize) -> Self {
-        Self::with(Environment { threads, level: Level::detect(), kernels: Kernels::Fast })
+    ///
+    /// # Errors
+    /// [`BackendError::Device`] if the system does not start as many threads.
+    pub fn try_new(threads: usize) -> Result<Self, BackendError> {
+        Self::try_with(Environment { threads, level: Level::detect(), kernels: Kernels::Fast })
     }
 
     /// A backend with everything said.
-    pub fn with(environment: Environment) -> Self {
+    ///
+    /// # Errors
+    /// As [`Cpu::try_new`].
+    pub fn try_with(environment: Environment) -> Result<Self, BackendError> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if environment.threads == 0 { cores() } else { environment.threads.min(MOST_THREADS) };
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|index| format!("reformer-cpu-{index}"))
-            .build()
-            .expect("the system can start as many threads as it was asked for");
-        Self { environment: Environment { threads, ..environment }, pool: Arc::new(pool) }
+        let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("reformer-cpu-{index}"));
+        let pool = pool.build().map_err(|error| refused_threads(threads, &error))?;
+        Ok(Self { environment: Environment { threads, ..environment }, pool: Arc::new(pool) })
+    }
+
+    /// [`Cpu::try_new`] for tests and benches.
+    ///
+    /// # Panics
+    /// If the system does not start as many threads.
+    pub fn new(threads: usize) -> Self {
+        Self::try_new(threads).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// [`Cpu::try_with`] for tests and benches.
+    ///
+    /// # Panics
+    /// If the system does not start as many threads.
+    pub fn with(environment: Environment) -> Self {
+        Self::try_with(environment).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// What its kernels know of the machine; `threads` is resolved.
     pub fn environment(&self) -> Environment {
         self.environment
     }
+}
+
+fn refused_threads(threads: usize, error: &ThreadPoolBuildError) -> BackendError {
+    let noun = if threads == 1 { "thread" } else { "threads" };
+    BackendError::Device(format!("the system did not start {threads} {noun} ({error}): ask for fewer"))
 }
 
 impl Backend for Cpu {
@@ -73,9 +98,19 @@ impl Backend for Cpu {
     fn prepare(&self, plan: Plan, checks: Checks) -> Result<Box<dyn Prepared>, BackendError> {
         check_places(&plan)?;
         let guard = if checks == Checks::Poison { GUARD_WORDS } else { 0 };
-        let slots = plan.slots.iter().map(|slot| Buffer::zeroed((slot.bytes / 4) as usize + guard)).collect();
-        Ok(Box::new(CpuPrepared { plan, slots, checks, environment: self.environment, pool: self.pool.clone() }))
+        let slots = plan.slots.iter().map(|slot| Buffer::zeroed((slot.bytes / 4) as usize + guard));
+        let slots = slots.collect::<Result<_, _>>().map_err(|error| refused_memory(&plan, error))?;
+        scratch::reserve(&ops::buffers(&plan.program, &self.environment))
+            .map_err(|error| refused_memory(&plan, error))?;
+        let (plan, environment, pool) = (Arc::new(plan), self.environment, self.pool.clone());
+        Ok(Box::new(CpuPrepared { plan, slots, checks, environment, pool }))
     }
+}
+
+/// Plans know what they take before anything runs, so a system that hasn't as much is told apart from a mistake.
+fn refused_memory(plan: &Plan, error: BackendError) -> BackendError {
+    let needed = plan.peak_bytes();
+    BackendError::Device(format!("{error}; the plan takes {needed} bytes in all: plan with a lower memory limit"))
 }
 
 /// A kernel borrows what it changes alone: an instruction may not read a buffer that it changes, nor change one twice. Plans keep
@@ -100,7 +135,8 @@ fn check_places(plan: &Plan) -> Result<(), BackendError> {
 }
 
 struct CpuPrepared {
-    plan: Plan,
+    /// Shared with a run, which walks over it while it changes the slots.
+    plan: Arc<Plan>,
     slots: Vec<Buffer>,
     checks: Checks,
     environment: Environment,
@@ -214,12 +250,13 @@ impl CpuPrepared {
     }
 
     fn instructions(&mut self, store: &mut CpuStore, inputs: &[&[u32]]) -> Result<(), RunError> {
-        for step in 0..self.plan.schedule.len() {
-            let instruction = self.plan.program.instructions[self.plan.schedule[step]].clone();
-            let result = self.instruction(&instruction, store, inputs);
-            result.map_err(|fault| self.name_fault(&instruction, fault))?;
+        let plan = self.plan.clone();
+        for &at in &plan.schedule {
+            let instruction = &plan.program.instructions[at];
+            let result = self.instruction(instruction, store, inputs);
+            result.map_err(|fault| self.name_fault(instruction, fault))?;
             if self.checks == Checks::Poison {
-                self.check_guards(&instruction)?;
+                self.check_guards(instruction)?;
             }
         }
         Ok(())
@@ -299,6 +336,15 @@ mod tests {
     use super::*;
     use reformer_tensor::{PlanOptions, shape};
 
+    /// No test can exhaust the system's threads, so here another hand refuses them.
+    #[test]
+    fn threads_that_the_system_refuses_are_an_error() {
+        let refuse = |_| Err(std::io::Error::other("no more threads"));
+        let error = ThreadPoolBuilder::new().num_threads(3).spawn_handler(refuse).build().unwrap_err();
+        let message = refused_threads(3, &error).to_string();
+        assert_eq!(message, "the system did not start 3 threads (no more threads): ask for fewer");
+    }
+
     /// A kernel that writes past its slot is found after its instruction. No safe kernel can, so the test does.
     #[test]
     fn a_changed_guard_word_names_the_instruction() {
@@ -307,9 +353,10 @@ mod tests {
         let zeros = program.zeros("sum", shape![3]);
         program.output("sum", zeros);
         let plan = Plan::new(&program, &PlanOptions::default()).unwrap();
-        let slots = plan.slots.iter().map(|slot| Buffer::zeroed((slot.bytes / 4) as usize + GUARD_WORDS)).collect();
+        let slots = plan.slots.iter().map(|slot| Buffer::zeroed((slot.bytes / 4) as usize + GUARD_WORDS));
+        let slots = slots.collect::<Result<_, _>>().unwrap();
         let Cpu { environment, pool } = Cpu::new(1);
-        let mut prepared = CpuPrepared { plan, slots, checks: Checks::Poison, environment, pool };
+        let mut prepared = CpuPrepared { plan: Arc::new(plan), slots, checks: Checks::Poison, environment, pool };
         prepared.poison();
         let instruction = program.instructions[0].clone();
         assert_eq!(prepared.slots[0].words()[..3], [POISON; 3]);

@@ -1,12 +1,19 @@
 //! Matrix products: the only caller of `gemm`. Single-threaded; parallelism is the ops' own, by rows or by columns of the result.
 
+use crate::tiles::MOST_ROWS;
 use gemm::{Parallelism, gemm};
 use rayon::prelude::*;
 use reformer_tensor::op::PRODUCT_BLOCK;
 
-/// What gemm takes on a thread for packed pieces of its operands: a second-level cache's size for the one, and for the other
-/// [`PRODUCT_BLOCK`] terms of at most 1,024 columns (it packs only what is not a multiple of a vector).
-pub(crate) const PACKING_BYTES: u64 = 4 << 20;
+/// What gemm takes on a thread for packed pieces of its operands: it keeps a second-level cache's size; while it runs, it packs the
+/// columns that fill no vector, and of the other operand at most as many rows as ops give it at once.
+pub(crate) const PACKING_BYTES: u64 = CACHE_BYTES + 4 * (PRODUCT_BLOCK * (KERNEL_COLUMNS + MOST_ROWS)) as u64;
+/// The largest second-level cache of one core that is common.
+const CACHE_BYTES: u64 = 2 << 20;
+/// The most columns of a kernel of gemm's: packed columns are filled up to these.
+const KERNEL_COLUMNS: usize = 64;
+/// The most numbers in a vector.
+const VECTOR: usize = 16;
 
 /// A matrix within a slice: element (row, column) is at `row·row_stride + column·column_stride`.
 #[derive(Clone, Copy)]
@@ -38,7 +45,6 @@ fn extent(m: usize, n: usize, row_stride: usize, column_stride: usize) -> usize 
 ///
 /// For `b` with rows contiguous (weights as `[in, out]`) a row's bits do not depend on m: see the test. With transposed weights
 /// small products take another path, and large ones spend an eighth of their time on packing: transpose first.
-#[allow(unsafe_code)]
 pub(crate) fn product(
     (m, k, n): (usize, usize, usize),
     a: Matrix<'_>,
@@ -47,9 +53,6 @@ pub(crate) fn product(
     out_stride: usize,
     accumulate: bool,
 ) {
-    assert!(extent(m, k, a.row_stride, a.column_stride) <= a.data.len(), "a is too short for [{m}, {k}]");
-    assert!(extent(k, n, b.row_stride, b.column_stride) <= b.data.len(), "b is too short for [{k}, {n}]");
-    assert!(extent(m, n, out_stride, 1) <= out.len(), "the result is too short for [{m}, {n}]");
     if m == 0 || n == 0 {
         return;
     }
@@ -66,6 +69,29 @@ pub(crate) fn product(
         out[..n].copy_from_slice(&twice[..n]);
         return;
     }
+    // gemm packs all columns as soon as the last ones fill no vector: up to 2 MiB in every call, aligned, of which the system's
+    // allocator made 15 MiB a thread. So those go apart, at least two of them, since one has a path of its own.
+    let whole = if n % VECTOR == 0 || n < VECTOR + 2 { n } else { (n - 2) / VECTOR * VECTOR };
+    columns((m, k, whole), a, b, out, out_stride, accumulate);
+    if whole < n {
+        let rest = Matrix { data: &b.data[(whole * b.column_stride).min(b.data.len())..], ..b };
+        columns((m, k, n - whole), a, rest, &mut out[whole..], out_stride, accumulate);
+    }
+}
+
+/// [`product`] by gemm alone.
+#[allow(unsafe_code)]
+fn columns(
+    (m, k, n): (usize, usize, usize),
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    out: &mut [f32],
+    out_stride: usize,
+    accumulate: bool,
+) {
+    assert!(extent(m, k, a.row_stride, a.column_stride) <= a.data.len(), "a is too short for [{m}, {k}]");
+    assert!(extent(k, n, b.row_stride, b.column_stride) <= b.data.len(), "b is too short for [{k}, {n}]");
+    assert!(extent(m, n, out_stride, 1) <= out.len(), "the result is too short for [{m}, {n}]");
     for start in (0..k).step_by(PRODUCT_BLOCK) {
         let terms = PRODUCT_BLOCK.min(k - start);
         let a_block = &a.data[start * a.column_stride..];
@@ -189,6 +215,29 @@ mod tests {
             same_bits(large, false, &mut failures);
         }
         assert!(failures.is_empty(), "bits differ from those among {MOST} rows:\n{}", failures.join("\n"));
+    }
+
+    /// Columns that fill no vector are computed apart, which nobody sees.
+    #[test]
+    fn columns_apart_have_the_bits_of_columns_together() {
+        let mut failures = Vec::new();
+        for (m, k, n) in
+            [(1, 40, 18), (1, 512, 260), (2, 3, 33), (5, 700, 31), (64, 512, 260), (61, 96, 1000), (16, 2, 19)]
+        {
+            let (a, b, before) = (numbers(1, m * k), numbers(2, k * n), numbers(3, m * n));
+            for accumulate in [false, true] {
+                let (mut apart, mut together) = (before.clone(), before.clone());
+                product((m, k, n), Matrix::rows(&a, k), Matrix::rows(&b, n), &mut apart, n, accumulate);
+                if m == 1 && (accumulate || k > PRODUCT_BLOCK) {
+                    continue;
+                }
+                columns((m, k, n), Matrix::rows(&a, k), Matrix::rows(&b, n), &mut together, n, accumulate);
+                if apart.iter().zip(&together).any(|(apart, together)| apart.to_bits() != together.to_bits()) {
+                    failures.push(format!("[{m}, {k}, {n}], adding {accumulate}"));
+                }
+            }
+        }
+        assert!(failures.is_empty(), "bits differ: {}", failures.join("; "));
     }
 
     /// Against sums in f64, with every kind of stride.

@@ -58,7 +58,7 @@ impl Store for CpuStore {
                 expected: dtype.describe(shape),
             });
         }
-        let state = State { buffer: Buffer::zeroed(shape.elements()), shape, dtype };
+        let state = State { buffer: Buffer::zeroed(shape.elements())?, shape, dtype };
         self.states.insert(name.to_owned(), state);
         Ok(())
     }

@@ -2,11 +2,11 @@
 //! over rows go by blocks.
 
 use crate::environment::{Environment, Fault};
-use crate::scratch;
+use crate::scratch::{self, Buffers};
 use rayon::prelude::*;
 
 /// Rows that one product is given at most: enough that packing the weights is paid back, few enough for the second-level cache.
-const MOST_ROWS: usize = 256;
+pub(crate) const MOST_ROWS: usize = 256;
 /// Tiles are multiples of this, the height of gemm's kernels.
 const STEP: usize = 16;
 
@@ -29,23 +29,23 @@ pub(crate) fn cut<T>(data: &mut [T], width: usize, rows: usize) -> impl Iterator
     data.chunks_mut((rows * width).max(1)).enumerate().map(move |(index, chunk)| (index * rows, chunk))
 }
 
-/// Bytes of scratch that an op takes.
+/// Lines of scratch that an op takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Need {
     /// Once.
-    pub shared: u64,
+    shared: usize,
     /// On every thread.
-    pub tile: u64,
+    tile: usize,
 }
 
 impl Need {
     /// From the lengths of scratch slices.
     pub fn new(shared: &[usize], tile: &[usize]) -> Self {
-        Self { shared: scratch::bytes(shared), tile: scratch::bytes(tile) }
+        Self { shared: scratch::lines(shared), tile: scratch::lines(tile) }
     }
 
-    /// What serves both, one after the other.
-    pub fn or(self, other: Self) -> Self {
-        Self { shared: self.shared.max(other.shared), tile: self.tile.max(other.tile) }
+    /// The buffers that are held at once.
+    pub fn buffers(self, threads: usize) -> Buffers {
+        Buffers::new(std::iter::repeat_n(self.tile, threads).chain([self.shared]))
     }
 }

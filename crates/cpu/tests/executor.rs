@@ -127,6 +127,22 @@ fn states_must_be_declared_and_fit() {
     assert!(store.names().is_empty());
 }
 
+/// 2⁶² bytes are more than an address space, so no system has them, however freely it promises.
+#[test]
+fn memory_that_the_system_refuses_is_an_error() {
+    let mut program = Program::new();
+    let zeros = program.zeros("zeros", shape![1 << 60]);
+    program.output("zeros", zeros);
+    let plan = Plan::new(&program, &PlanOptions::default()).unwrap();
+    let cpu = Cpu::new(1);
+    let error = cpu.prepare(plan, Checks::Off).err().expect("no machine has the memory").to_string();
+    let refused = "the system refused 4611686018427387904 bytes of memory";
+    let whole = "the plan takes 4611686018427387904 bytes in all: plan with a lower memory limit";
+    assert_eq!(error, format!("{refused}; {whole}"));
+    let error = cpu.store().declare("state", shape![1 << 60], DType::F32).unwrap_err();
+    assert_eq!(error.to_string(), refused);
+}
+
 #[test]
 fn a_store_of_another_backend_is_refused() {
     struct Foreign;

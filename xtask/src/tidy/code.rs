@@ -163,6 +163,33 @@ pub fn places<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> +
     })
 }
 
+/// The names that follow a path: one, or those at the top level of `{…}`.
+pub fn names_after(code: &str, at: usize) -> Vec<(usize, &str)> {
+    let word = |from: usize| {
+        let length = code[from..].find(|c: char| !(c == '_' || c.is_alphanumeric())).unwrap_or(code.len() - from);
+        (from, &code[from..from + length])
+    };
+    if !code[at..].starts_with('{') {
+        return vec![word(at)];
+    }
+    let end = code::closing(code, at);
+    let mut names = Vec::new();
+    let (mut depth, mut expecting) = (0, true);
+    for (offset, character) in code[at + 1..end].char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => expecting = true,
+            character if expecting && !character.is_whitespace() => {
+                names.push(word(at + 1 + offset));
+                expecting = false;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +226,21 @@ mod tests {
         let code = "unsafe_code unsafe fn not_unsafe(unsafe) Op::A BinaryOp::A";
         assert_eq!(places(code, "unsafe").collect::<Vec<_>>(), [12, 33]);
         assert_eq!(places(code, "Op::").count(), 1);
+    }
+
+    #[test]
+    fn names_after_a_path() {
+        let names = |code: &str| {
+            let names: Vec<String> = names_after(code, code.find("a::").expect("is there") + 3)
+                .iter()
+                .map(|(_, name)| name.to_string())
+                .collect();
+            names.join(" ")
+        };
+        assert_eq!(names("use a::b as c;"), "b");
+        assert_eq!(names("a::b::MAIN"), "b");
+        assert_eq!(names("use a::{b as c, d::{e, f}, self,\n    g};"), "b d self g");
+        assert_eq!(names("use a::{b, c"), "b c", "a bracket that is never closed");
     }
 
     #[test]

@@ -53,6 +53,26 @@ const ABSENCES: &[Absence] = &[
         why: "an interpreter knows the language and no other interpreter",
     },
     Absence {
+        of: "reformer-gpu",
+        never: Never::These(&[
+            "reformer-oracle",
+            "reformer-cpu",
+            "reformer-autodiff",
+            "reformer-model",
+            "reformer-session",
+            "reformer-trainer",
+            "reformer-multiwoz",
+        ]),
+        tests_too: false,
+        why: "an interpreter knows the language and no other interpreter",
+    },
+    Absence {
+        of: "reformer-shaders",
+        never: Never::Any,
+        tests_too: true,
+        why: "shaders are texts and what is known of them: building and judging them needs no GPU and no tensors",
+    },
+    Absence {
         of: "reformer-model",
         never: Never::These(&[
             "reformer-oracle",
@@ -101,6 +121,23 @@ const ABSENCES: &[Absence] = &[
         tests_too: true,
         why: "benches measure the libraries",
     },
+    Absence {
+        of: "reformer-shader-stats",
+        never: Never::These(&[
+            "reformer-tensor",
+            "reformer-oracle",
+            "reformer-cpu",
+            "reformer-gpu",
+            "reformer-autodiff",
+            "reformer-model",
+            "reformer-session",
+            "reformer-trainer",
+            "reformer-multiwoz",
+            "reformer-cli",
+        ]),
+        tests_too: true,
+        why: "it judges the shaders' texts by what compilers make of them, not what they are launched for",
+    },
     Absence { of: "xtask", never: Never::Any, tests_too: true, why: "the runner builds though the rest does not" },
 ];
 
@@ -113,7 +150,7 @@ struct Confined {
 
 const CONFINED: &[Confined] = &[
     Confined {
-        packages: &["wgpu", "wgpu-core", "wgpu-hal", "ash"],
+        packages: &["wgpu", "wgpu-core", "wgpu-hal", "wgpu-types", "ash"],
         to: &["reformer-gpu", "reformer-shader-stats"],
         why: "only the GPU backend names a graphics library",
     },
@@ -254,6 +291,15 @@ mod tests {
             ("reformer-trainer", "reformer-session", false),
             ("reformer-cli", "reformer-trainer", false),
             ("reformer-cli", "reformer-cpu", false),
+            ("reformer-gpu", "reformer-tensor", false),
+            ("reformer-gpu", "reformer-shaders", false),
+            ("reformer-gpu", "wgpu", false),
+            ("reformer-gpu", "reformer-model", true),
+            ("reformer-shaders", "naga", false),
+            ("reformer-shader-stats", "reformer-shaders", false),
+            ("reformer-shader-stats", "ash", false),
+            ("reformer-model", "reformer-gpu", true),
+            ("reformer-cli", "reformer-gpu", false),
             ("reformer-multiwoz", "serde", false),
         ];
         assert_eq!(found(&edges), Vec::<String>::new());
@@ -271,7 +317,17 @@ mod tests {
             ("reformer-session", "reformer-multiwoz", false),
             ("reformer-session", "reformer-trainer", false),
             ("xtask", "reformer-tensor", true),
+            ("reformer-gpu", "reformer-cpu", false),
+            ("reformer-gpu", "reformer-model", false),
+            ("reformer-cpu", "reformer-gpu", false),
+            ("reformer-model", "reformer-gpu", false),
+            ("reformer-shaders", "reformer-tensor", true),
+            ("reformer-shaders", "reformer-gpu", true),
+            ("reformer-shaders", "wgpu", false),
+            ("reformer-shader-stats", "reformer-gpu", true),
+            ("reformer-shaders", "wgpu-types", true),
             ("reformer-cpu", "wgpu", false),
+            ("reformer-cli", "ash", false),
             ("reformer-trainer", "clap", false),
         ] {
             let found = found(&[edge]);

@@ -16,7 +16,7 @@ pub fn check(tree: &Tree) -> Vec<Violation> {
         let Some(home) = PURE.iter().find(|home| file.path.starts_with(**home)) else { continue };
         let code = code::without_tests(&file.code);
         for at in code::places(&code, "std::") {
-            for (offset, name) in names_after(&code, at + "std::".len()) {
+            for (offset, name) in code::names_after(&code, at + "std::".len()) {
                 if OUTSIDE.contains(&name) {
                     violations.push(Violation::new(
                         &file.path,
@@ -29,33 +29,6 @@ pub fn check(tree: &Tree) -> Vec<Violation> {
         }
     }
     violations
-}
-
-/// The names that follow a path: one, or those at the top level of `{…}`.
-fn names_after(code: &str, at: usize) -> Vec<(usize, &str)> {
-    let word = |from: usize| {
-        let length = code[from..].find(|c: char| !(c == '_' || c.is_alphanumeric())).unwrap_or(code.len() - from);
-        (from, &code[from..from + length])
-    };
-    if !code[at..].starts_with('{') {
-        return vec![word(at)];
-    }
-    let end = code::closing(code, at);
-    let mut names = Vec::new();
-    let (mut depth, mut expecting) = (0, true);
-    for (offset, character) in code[at + 1..end].char_indices() {
-        match character {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            ',' if depth == 0 => expecting = true,
-            character if expecting && !character.is_whitespace() => {
-                names.push(word(at + 1 + offset));
-                expecting = false;
-            }
-            _ => {}
-        }
-    }
-    names
 }
 
 #[cfg(test)]

@@ -7,8 +7,10 @@ mod input_output;
 mod licences;
 mod matches;
 mod op_names;
+mod shaders;
 mod sources;
 mod tree;
+mod unsafe_code;
 mod words;
 
 use crate::{DONE, FAILED, no_arguments, say, workspace};
@@ -34,7 +36,7 @@ const RULES: &[Rule] = &[
     Rule { name: "dependencies", check: dependencies::check },
     Rule { name: "licences", check: licences::check },
     Rule { name: "input-output", check: input_output::check },
-    Rule { name: "unsafe", check: sources::unsafe_code },
+    Rule { name: "unsafe", check: unsafe_code::check },
     Rule { name: "unfinished", check: sources::unfinished },
     Rule { name: "ignored-tests", check: sources::ignored_tests },
     Rule { name: "hash-maps", check: sources::hash_maps },
@@ -43,6 +45,7 @@ const RULES: &[Rule] = &[
     Rule { name: "file-length", check: sources::file_length },
     Rule { name: "op-matches", check: matches::check },
     Rule { name: "op-names", check: op_names::check },
+    Rule { name: "shaders", check: shaders::check },
     Rule { name: "words", check: words::check },
 ];
 

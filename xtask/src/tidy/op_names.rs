@@ -14,6 +14,7 @@ const HOMES: &[Home] = &[
     Home { folder: "crates/tensor/src/op/", what: "its fields, shape rule and FLOP count" },
     Home { folder: "crates/oracle/src/ops/", what: "its formula in float64" },
     Home { folder: "crates/cpu/src/ops/", what: "its kernel" },
+    Home { folder: "crates/gpu/src/ops/", what: "what it launches" },
     Home { folder: "crates/conformance/src/cases/", what: "its cases" },
 ];
 

@@ -1,14 +1,8 @@
-//! Rules about single source files: `unsafe`, unfinished code, ignored tests, hash maps, module names, headers, length.
+//! Rules about single source files: unfinished code, ignored tests, hash maps, module names, headers, length. `unsafe` has
+//! its own file, and so have the shaders.
 
-use super::tree::{File, Tree};
+use super::tree::Tree;
 use super::{Violation, Weight, code};
-
-/// Where `unsafe` may stand, and what for.
-const UNSAFE_HOMES: &[(&str, &str)] = &[
-    ("crates/cpu/", "SIMD kernels"),
-    ("crates/gpu/", "two calls of the graphics library"),
-    ("crates/shader-stats/", "raw Vulkan"),
-];
 
 /// A file longer than this deserves a second thought.
 const LONG: usize = 400;
@@ -20,56 +14,6 @@ const EMPTY_NAMES: &[&str] = &["util", "utils", "helper", "helpers", "common", "
 
 /// What a hash map's neighbourhood must say: iteration order would reach results.
 const NEVER_ITERATED: &str = "never iterated";
-
-/// `unsafe` outside its homes, or without its reason.
-pub fn unsafe_code(tree: &Tree) -> Vec<Violation> {
-    let mut violations = Vec::new();
-    for file in tree.rust() {
-        let home = UNSAFE_HOMES.iter().any(|(home, _)| file.path.starts_with(home));
-        for at in code::places(&file.code, "unsafe") {
-            let line = file.line_of(at);
-            if !home {
-                violations.push(Violation::new(
-                    &file.path,
-                    line,
-                    "`unsafe` in a crate that has none",
-                    "write it without; the crates that may are in UNSAFE_HOMES of xtask/src/tidy/sources.rs",
-                ));
-            } else if !has_reason(file, line) {
-                violations.push(Violation::new(
-                    &file.path,
-                    line,
-                    "`unsafe` without its reason",
-                    "write `// SAFETY: …` right above it: why nothing that can happen breaks it",
-                ));
-            }
-        }
-    }
-    violations
-}
-
-/// Whether the comment above a line, or the line itself or the next, gives the reason. Up to two lines of the same
-/// statement may stand between.
-fn has_reason(file: &File, line: usize) -> bool {
-    const STATEMENT_LINES: usize = 2;
-    let lines: Vec<&str> = file.text.lines().collect();
-    let gives = |text: &str| text.contains("SAFETY:") || text.contains("# Safety");
-    if lines.iter().skip(line - 1).take(2).any(|text| gives(text)) {
-        return true;
-    }
-    let mut between = 0;
-    for text in lines[..line - 1].iter().rev().map(|text| text.trim()) {
-        let aside = text.starts_with("//") || text.starts_with("#[");
-        if gives(text) {
-            return true;
-        }
-        between += usize::from(!aside);
-        if between > STATEMENT_LINES || text.is_empty() {
-            return false;
-        }
-    }
-    false
-}
 
 /// Macros that mark what is not done, or was only for looking.
 pub fn unfinished(tree: &Tree) -> Vec<Violation> {
@@ -134,8 +78,8 @@ pub fn hash_maps(tree: &Tree) -> Vec<Violation> {
 pub fn module_names(tree: &Tree) -> Vec<Violation> {
     let mend = "name it after what it holds";
     let mut violations = Vec::new();
-    for file in tree.rust() {
-        if let Some(part) = file.path.split('/').find(|part| EMPTY_NAMES.contains(&part.trim_end_matches(".rs"))) {
+    for file in tree.sources() {
+        if let Some(part) = file.path.split('/').find(|part| says_nothing(part)) {
             violations.push(Violation::new(&file.path, 0, format!("`{part}` says nothing"), mend));
         }
         for at in code::places(&file.code, "mod") {
@@ -154,7 +98,11 @@ pub fn module_names(tree: &Tree) -> Vec<Violation> {
     violations
 }
 
-/// Files that don't begin with what lives there.
+fn says_nothing(part: &str) -> bool {
+    EMPTY_NAMES.contains(&part.split_once('.').map_or(part, |(stem, _)| stem))
+}
+
+/// Files that don't begin with what lives there. Shaders are in their own rule.
 pub fn file_headers(tree: &Tree) -> Vec<Violation> {
     let headless = tree.rust().filter(|file| {
         let first = file.text.lines().next().unwrap_or_default();
@@ -167,7 +115,7 @@ pub fn file_headers(tree: &Tree) -> Vec<Violation> {
 /// Files that hold too much.
 pub fn file_length(tree: &Tree) -> Vec<Violation> {
     let mut violations = Vec::new();
-    for file in tree.rust() {
+    for file in tree.sources() {
         let lines = file.text.lines().count();
         if lines > LONG {
             violations.push(Violation {
@@ -192,26 +140,6 @@ mod tests {
 
     fn lines(rule: fn(&Tree) -> Vec<Violation>, path: &str, text: &str) -> Vec<usize> {
         rule(&Tree::of(&[(path, text)])).into_iter().map(|violation| violation.line).collect()
-    }
-
-    #[test]
-    fn unsafe_needs_a_home_and_a_reason() {
-        let bare = "fn a() {\n    unsafe { b() }\n}\n";
-        assert_eq!(lines(unsafe_code, "crates/model/src/a.rs", bare), [2]);
-        assert_eq!(lines(unsafe_code, "crates/cpu/src/a.rs", bare), [2]);
-        for reasoned in [
-            "// SAFETY: b takes anything.\nunsafe { b() }\n",
-            "// SAFETY: b takes\n// anything.\n#[allow(unsafe_code)]\nlet x = c(\n    unsafe { b() },\n);\n",
-            "unsafe {\n    // SAFETY: b takes anything.\n    b()\n}\n",
-            "/// # Safety\n/// Anything goes.\npub unsafe fn b() {}\n",
-            "#![deny(unsafe_code)] // no unsafe here\nconst A: &str = \"unsafe\";\n",
-        ] {
-            assert_eq!(lines(unsafe_code, "crates/cpu/src/a.rs", reasoned), NONE, "{reasoned}");
-        }
-        let far = "// SAFETY: of something else.\nlet a = 1;\n\nlet b = unsafe { c() };\n";
-        assert_eq!(lines(unsafe_code, "crates/cpu/src/a.rs", far), [4]);
-        let planted = "// SAFETY: fine.\nunsafe { a() }\nlet b = 1;\nlet c = 2;\nunsafe { d() }\n";
-        assert_eq!(lines(unsafe_code, "crates/cpu/src/a.rs", planted), [5]);
     }
 
     #[test]
@@ -240,6 +168,8 @@ mod tests {
         assert_eq!(lines(module_names, "crates/cpu/tests/common/mod.rs", "//! C.\n"), [0]);
         assert_eq!(lines(module_names, "crates/cpu/src/a.rs", "//! A.\nmod misc { }\nmod common_case { }\n"), [2]);
         assert_eq!(lines(module_names, "crates/cpu/src/util_free.rs", "//! U.\n"), NONE);
+        assert_eq!(lines(module_names, "shaders/shared/common.wgsl", "// C.\n"), [0]);
+        assert_eq!(lines(module_names, "shaders/shared/stream.wgsl", "// S.\n"), NONE);
     }
 
     #[test]
@@ -256,8 +186,10 @@ mod tests {
         for (count, expected) in
             [(400, None), (401, Some(Weight::Warning)), (600, Some(Weight::Warning)), (601, Some(Weight::Error))]
         {
-            let found = file_length(&Tree::of(&[("crates/cpu/src/a.rs", &"//! A.\n".repeat(count))]));
-            assert_eq!(found.first().map(|violation| violation.weight), expected, "{count} lines");
+            for path in ["crates/cpu/src/a.rs", "shaders/a.wgsl"] {
+                let found = file_length(&Tree::of(&[(path, &"//! A.\n".repeat(count))]));
+                assert_eq!(found.first().map(|violation| violation.weight), expected, "{count} lines in {path}");
+            }
         }
     }
 }

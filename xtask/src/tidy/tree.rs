@@ -22,7 +22,7 @@ pub struct File {
     pub path: String,
     /// The text.
     pub text: String,
-    /// For Rust, the text with comments and the contents of strings blanked out, at the same offsets; else empty.
+    /// For Rust and WGSL, the text with comments and the contents of strings blanked out, at the same offsets; else empty.
     pub code: String,
 }
 
@@ -84,16 +84,34 @@ impl Tree {
     pub fn rust(&self) -> impl Iterator<Item = &File> {
         self.files.iter().filter(|file| file.is_rust())
     }
+
+    /// All shaders.
+    pub fn wgsl(&self) -> impl Iterator<Item = &File> {
+        self.files.iter().filter(|file| file.is_wgsl())
+    }
+
+    /// All files of code.
+    pub fn sources(&self) -> impl Iterator<Item = &File> {
+        self.files.iter().filter(|file| file.is_rust() || file.is_wgsl())
+    }
 }
 
 impl File {
     fn new(path: &str, text: String) -> File {
-        let code = if path.ends_with(".rs") { code::without_text(&text) } else { String::new() };
-        File { path: path.into(), text, code }
+        let mut file = File { path: path.into(), text, code: String::new() };
+        // WGSL has Rust's comments, and no strings or characters but in our `#include` lines.
+        if file.is_rust() || file.is_wgsl() {
+            file.code = code::without_text(&file.text);
+        }
+        file
     }
 
     fn is_rust(&self) -> bool {
         self.path.ends_with(".rs")
+    }
+
+    fn is_wgsl(&self) -> bool {
+        self.path.ends_with(".wgsl")
     }
 
     /// The line of a byte offset, counted from 1.

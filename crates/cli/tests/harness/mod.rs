@@ -17,17 +17,38 @@ pub struct Said {
     typed: String,
 }
 
-/// The program, to be run in `folder`, with no data set in reach.
+/// What Vulkan's loader reads drivers from.
+const DRIVER_VARIABLES: [&str; 2] = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
+
+/// The program, to be run in `folder`, with no data set in reach, and without Vulkan drivers: tests of the CPU's bits must not
+/// land on a developer's GPU.
 pub fn program(folder: &Path) -> Command {
+    let mut command = program_with_drivers(folder);
+    command.envs(DRIVER_VARIABLES.map(|variable| (variable, folder.join("no-driver.json"))));
+    command
+}
+
+/// The program with the drivers of this machine.
+fn program_with_drivers(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reformer"));
     command.current_dir(folder).env("REFORMER_DATA", folder.join("no-data")).env_remove("COLUMNS");
+    command.env("REFORMER_CACHE", std::env::temp_dir().join("reformer-test-cache"));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
+/// Runs the program to its end, with the drivers of this machine.
+pub fn call_with_drivers(folder: &Path, arguments: &[&str]) -> Said {
+    finish(program_with_drivers(folder), arguments, "")
+}
+
 /// Runs the program to its end.
 pub fn call_with(folder: &Path, arguments: &[&str], input: &str) -> Said {
-    let mut child = program(folder).args(arguments).spawn().expect("the program was built");
+    finish(program(folder), arguments, input)
+}
+
+fn finish(mut program: Command, arguments: &[&str], input: &str) -> Said {
+    let mut child = program.args(arguments).spawn().expect("the program was built");
     let mut stdin = child.stdin.take().expect("piped");
     // A program that reads no input closes the pipe: no matter.
     let _ = stdin.write_all(input.as_bytes());

@@ -5,11 +5,11 @@
 use super::forward::{bounds, earlier_slots, masked_logits};
 use super::gather::{Columns, Group, Keys, Round, Source, copy_row, inner};
 use super::lanes::{Kernel, LANES, Lanes, Line, lines_of, prefetch};
-use super::memory::cut;
 use super::products::{Viewers, dots, spread, weigh};
 use super::softmax::{Seen, replace_self};
 use super::{AHEAD, Tiling};
 use crate::math;
+use crate::scratch::cut;
 use crate::simd::Arithmetic;
 use std::ops::Range;
 

@@ -5,9 +5,9 @@ use super::backward::{AddRound, BackwardSlots};
 use super::forward::{ForwardSlots, MergeRounds, Norms};
 use super::gather::{Columns, Source};
 use super::lanes::{self, LANES, Line, lines_of};
-use super::memory::{self, cut};
-use super::pieces::{Piece, pieces, range_rows};
+use super::pieces::{self, MOST_ROWS, Piece, range_rows};
 use crate::environment::Environment;
+use crate::scratch::{self, cut};
 use rayon::prelude::*;
 use std::mem::take;
 
@@ -33,7 +33,7 @@ fn shares<'s>(
         *tensor = rest;
         front
     };
-    let pieces = pieces(problem, environment).into_iter();
+    let pieces = pieces::pieces(problem, environment).into_iter();
     pieces
         .map(|piece| {
             let rows = piece.rows.len();
@@ -69,6 +69,15 @@ fn padded(rows: usize) -> usize {
     rows.next_multiple_of(LANES)
 }
 
+/// Rows that scratch is asked for: the same for all pieces that threads have of their own, see `scratch.rs`.
+fn held_rows(problem: &Problem<'_>, environment: &Environment, piece: &Piece) -> usize {
+    if piece.shared {
+        piece.rows.len()
+    } else {
+        pieces::most_rows(problem.sorted.is_some(), problem.rows, environment.threads, problem.tiling)
+    }
+}
+
 /// Inverse norms of a piece's rows.
 fn norms(environment: &Environment, piece: &Piece, rows: Columns<'_>, norms: &mut [f32]) {
     let step = range_rows(piece, environment);
@@ -83,8 +92,8 @@ pub(crate) fn forward(problem: &Problem<'_>, environment: &Environment, context:
 }
 
 fn forward_share(problem: &Problem<'_>, environment: &Environment, mut share: Share<'_>) {
-    let rows = share.piece.rows.len();
-    memory::with(forward_lines(problem, rows), |memory| {
+    let rows = held_rows(problem, environment, &share.piece);
+    scratch::with_lines(forward_lines(problem.heads.width, rows), |memory| {
         for head in 0..problem.heads.count {
             forward_head(problem, environment, &mut share, head, memory);
         }
@@ -92,8 +101,8 @@ fn forward_share(problem: &Problem<'_>, environment: &Environment, mut share: Sh
 }
 
 /// Lines that a piece's results take.
-fn forward_lines(problem: &Problem<'_>, rows: usize) -> usize {
-    padded(rows) * lines_of(problem.heads.width) + 2 * padded(rows) / LANES + 3 * lines_of(rows)
+pub(super) fn forward_lines(width: usize, rows: usize) -> usize {
+    padded(rows) * lines_of(width) + 2 * padded(rows) / LANES + 3 * lines_of(rows)
 }
 
 fn forward_head(
@@ -126,7 +135,7 @@ fn forward_head(
             let start = base + index * step;
             let slots = start..piece.rows.end.min(start + step);
             let tiling = problem.tiling;
-            memory::with(ForwardSlots::memory_lines(width, round + 1, tiling), |memory| {
+            scratch::with_lines(ForwardSlots::memory_lines(width, rounds.len(), tiling), |memory| {
                 lanes::run(environment.level, ForwardSlots { source, slots, tiling, weighted, maxima, sums, memory });
             });
         });
@@ -174,8 +183,8 @@ pub(crate) fn backward(
     gradients: Vec<&mut [f32]>,
 ) {
     each_share(shares(problem, environment, gradients, &mut []), |mut share| {
-        let rows = share.piece.rows.len();
-        memory::with(backward_lines(problem, rows), |memory| {
+        let rows = held_rows(problem, environment, &share.piece);
+        scratch::with_lines(backward_lines(problem.sorted.is_some(), problem.heads.width, rows), |memory| {
             for head in 0..problem.heads.count {
                 backward_head(problem, environment, upstream, &mut share, head, memory);
             }
@@ -184,9 +193,14 @@ pub(crate) fn backward(
 }
 
 /// Lines that a piece's gradients take.
-fn backward_lines(problem: &Problem<'_>, rows: usize) -> usize {
-    let gradients = if problem.sorted.is_some() { 2 } else { 3 };
-    gradients * padded(rows) * lines_of(problem.heads.width) + lines_of(rows)
+pub(super) fn backward_lines(sorted: bool, width: usize, rows: usize) -> usize {
+    let gradients = if sorted { 2 } else { 3 };
+    gradients * padded(rows) * lines_of(width) + lines_of(rows)
+}
+
+/// Lines that the gradients of a range's keys take where queries and keys are shared: they are added to the queries' there.
+pub(super) fn range_lines(sorted: bool, width: usize, rows: usize) -> usize {
+    if sorted { padded(rows.min(MOST_ROWS)) * lines_of(width) } else { 0 }
 }
 
 fn backward_head(
@@ -228,13 +242,13 @@ fn backward_head(
             let start = base + index * step;
             let slots = start..piece.rows.end.min(start + step);
             let tiling = problem.tiling;
-            let own = if view.shared { parts[0].len() } else { 0 };
-            memory::with(own + BackwardSlots::memory_lines(width, round + 1, tiling), |memory| {
+            let own = range_lines(view.shared, width, problem.rows);
+            scratch::with_lines(own + BackwardSlots::memory_lines(width, rounds.len(), tiling), |memory| {
                 let (own, memory) = memory.split_at_mut(own);
                 let mut parts = parts.into_iter();
                 let mut next = || parts.next().expect("a range has a part of every gradient");
                 let d_query = next();
-                let d_key = if view.shared { own } else { next() };
+                let d_key = if view.shared { &mut own[..d_query.len()] } else { next() };
                 let d_value = next();
                 let kernel = BackwardSlots {
                     source,

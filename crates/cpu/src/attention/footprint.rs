@@ -1,43 +1,41 @@
-//! A bound of the memory that the kernels of attention take beside the plan's slots. It is kept and used again.
+//! What the kernels of attention take beside the plan's slots. The lengths are those that the kernels ask for: see `drive.rs`.
 
 use super::Tiling;
 use super::backward::BackwardSlots;
+use super::drive::{backward_lines, forward_lines, range_lines};
 use super::forward::ForwardSlots;
-use super::lanes::{LANES, Line, lines_of};
-use super::pieces::{GIANT, MOST_ROWS};
+use super::lanes::{LANES, lines_of};
+use super::pieces::most_rows;
+use crate::scratch::Buffers;
 use reformer_tensor::Op;
-use reformer_tensor::op::{CachePattern, HeadRange, Pattern};
+use reformer_tensor::op::{AttentionCached, CachePattern, HeadRange, Pattern};
+use std::iter::repeat_n;
 
-/// Bytes that an instruction takes at most while it runs over `rows` rows with `threads` threads; 0 for ops that are no part of
-/// attention. Sorted rounds in one long segment need their results by slot, `[rows, head_width]`, once (forward) or twice
+/// Buffers that an instruction holds at once at most while it runs over `rows` rows with `threads` threads; none for ops that are no
+/// part of attention. Sorted rounds in one long segment need their results by slot, `[rows, head_width]`, once (forward) or twice
 /// (backward); everything else is tiles per thread.
-pub(crate) fn scratch_bytes(op: &Op, rows: usize, threads: usize) -> u64 {
-    let threads = threads.max(1);
-    let lines = |numbers: usize| (lines_of(numbers) * size_of::<Line>()) as u64;
-    let words = |count: usize| 4 * count as u64;
+pub(crate) fn buffers(op: &Op, rows: usize, threads: usize) -> Buffers {
+    let tiling = Tiling::default();
     match op {
         Op::LshHash(op) => {
-            let per_row = lines_of(op.heads.width);
-            let tiles = threads * (2 * per_row * LANES + op.columns());
-            lines((op.rounds * op.columns() * per_row + tiles) * LANES)
+            let (per_row, columns) = (lines_of(op.heads.width), op.columns());
+            let tiles = repeat_n(2 * per_row * LANES + columns, threads);
+            Buffers::new(tiles.chain([op.rounds * columns * per_row]))
         }
-        Op::SortByBucket(op) => words(threads * op.buckets),
-        Op::Attention(op) => attention(op.pattern, op.heads, rows, threads, 1, ForwardSlots::memory_lines),
+        Op::SortByBucket(op) => Buffers::new(repeat_n(lines_of(op.buckets), threads)),
+        Op::Attention(op) => {
+            let range = ForwardSlots::memory_lines(op.heads.width, rounds(op.pattern), tiling);
+            of_pieces(op.pattern, rows, threads, range, |rows| forward_lines(op.heads.width, rows))
+        }
         Op::AttentionGradient(op) => {
-            let gradients = if matches!(op.pattern, Pattern::Lsh { .. }) { 2 } else { 3 };
-            let own = lines(threads * MOST_ROWS.min(rows) * lines_of(op.heads.width) * LANES);
-            own + attention(op.pattern, op.heads, rows, threads, gradients, BackwardSlots::memory_lines)
+            let HeadRange { width, .. } = op.heads;
+            let sorted = matches!(op.pattern, Pattern::Lsh { .. });
+            let own = range_lines(sorted, width, rows);
+            let range = own + BackwardSlots::memory_lines(width, rounds(op.pattern), tiling);
+            of_pieces(op.pattern, rows, threads, range, |rows| backward_lines(sorted, width, rows))
         }
-        Op::AttentionCached(op) => {
-            let per_head = match op.pattern {
-                CachePattern::Lsh { window, .. } => op.layout().capacity + 2 * window,
-                CachePattern::Local { window } => 2 * window.min(op.max_positions),
-                CachePattern::Full => 2 * op.max_positions,
-            };
-            // The places of a context row are handed to heads one by one: a pointer and a length each.
-            words(op.heads.count * (per_head + 3 * op.heads.width)) + 16 * (rows * op.heads.count) as u64
-        }
-        Op::Zeros(_)
+        Op::AttentionCached(_)
+        | Op::Zeros(_)
         | Op::Embed(_)
         | Op::EmbedGradient(_)
         | Op::ProjectHeads(_)
@@ -52,27 +50,42 @@ pub(crate) fn scratch_bytes(op: &Op, rows: usize, threads: usize) -> u64 {
         | Op::HeadLossGradient(_)
         | Op::Logits(_)
         | Op::GradientNorm(_)
-        | Op::AdamW(_) => 0,
+        | Op::AdamW(_) => Buffers::default(),
     }
 }
 
-fn attention(
+fn rounds(pattern: Pattern) -> usize {
+    match pattern {
+        Pattern::Lsh { rounds, .. } => rounds,
+        Pattern::Local { .. } | Pattern::Full => 1,
+    }
+}
+
+/// First a piece for all threads, which may be all rows where tokens are sorted; then a piece for each. In both cases every thread
+/// has a range as well, and where tokens are not sorted the first row that each row sees is held throughout.
+fn of_pieces(
     pattern: Pattern,
-    heads: HeadRange,
     rows: usize,
     threads: usize,
-    results: usize,
-    memory_lines: fn(usize, usize, Tiling) -> usize,
-) -> u64 {
-    let tiling = Tiling::default();
-    let (rounds, lows) = match pattern {
-        Pattern::Lsh { rounds, .. } => (rounds, 0),
-        Pattern::Local { .. } | Pattern::Full => (1, rows),
+    range: usize,
+    piece_lines: impl Fn(usize) -> usize,
+) -> Buffers {
+    let sorted = matches!(pattern, Pattern::Lsh { .. });
+    let own = most_rows(sorted, rows, threads, Tiling::default());
+    let (shared, low) = if sorted { (rows, 0) } else { (own, lines_of(rows)) };
+    let held = |pieces: usize, rows: usize| {
+        Buffers::new(repeat_n(piece_lines(rows), pieces).chain(repeat_n(range, threads)).chain([low]))
     };
-    // Pieces that several threads hold at once, and one that may be all rows; those of unsorted rows are small.
-    let pieces = threads * (GIANT * tiling.piece).min(rows);
-    let held = pieces + if matches!(pattern, Pattern::Lsh { .. }) { rows } else { 0 };
-    let by_row = results * lines_of(heads.width) + 1;
-    let lines = held * by_row + threads * memory_lines(heads.width, rounds, tiling);
-    (lines * size_of::<Line>() + 4 * lows) as u64
+    held(1, shared).or(held(threads, own))
+}
+
+/// Bytes of the lists that `attention_cached` allocates while it runs: per head the logits, entries and marks of one token, and
+/// the places of all tokens' context rows (a pointer and a length each).
+pub(crate) fn list_bytes(op: &AttentionCached, rows: usize) -> u64 {
+    let per_head = match op.pattern {
+        CachePattern::Lsh { window, .. } => op.layout().capacity + 2 * window,
+        CachePattern::Local { window } => 2 * window.min(op.max_positions),
+        CachePattern::Full => 2 * op.max_positions,
+    };
+    (4 * op.heads.count * (per_head + 3 * op.heads.width) + 16 * rows * op.heads.count) as u64
 }

@@ -3,10 +3,10 @@
 
 use super::gather::{Columns, Group, Keys, Round, Source};
 use super::lanes::{Kernel, LANES, Lanes, Line, lines_of, prefetch};
-use super::memory::cut;
 use super::products::{dots, weigh};
 use super::softmax::{self, Running, Seen, exponentials, mask_seen, mask_unseen, raise, replace_self};
 use super::{AHEAD, QUARTERS, Tiling};
+use crate::scratch::cut;
 use std::ops::Range;
 
 /// One round's softmax over a run of slots: per slot the maximum, the sum and the weighted sum of values, not yet divided.

@@ -14,7 +14,6 @@ mod footprint;
 mod forward;
 mod gather;
 pub(crate) mod lanes;
-mod memory;
 mod naive;
 mod pieces;
 mod products;
@@ -25,18 +24,17 @@ mod tests;
 
 pub(crate) use cached::{Cached, run as cached};
 pub(crate) use drive::{Upstream, backward, forward};
-pub(crate) use footprint::scratch_bytes;
-pub(crate) use memory::with as with_memory;
+pub(crate) use footprint::{buffers, list_bytes};
 pub(crate) use naive::{backward as naive_backward, forward as naive_forward};
 pub(crate) use pieces::check_segments;
 pub(crate) use products::dots as dots_of_rows;
 
 use crate::buffer::View;
 use crate::environment::Fault;
+use crate::scratch;
 use gather::{Columns, Head, Round};
 use lanes::LANES;
 use reformer_tensor::op::{HeadRange, Pattern};
-use std::borrow::Cow;
 
 /// Groups of lanes whose keys are bounded apart in the product with the values.
 const QUARTERS: usize = 4;
@@ -79,34 +77,42 @@ pub(crate) struct Problem<'a> {
     /// `order` and `slot`, `[heads, rounds, rows]`, where tokens are sorted.
     sorted: Option<(&'a [u32], &'a [u32])>,
     /// `[heads, rounds, rows]`, or `[rows]` for all heads where tokens are not sorted.
-    low: Cow<'a, [u32]>,
+    low: &'a [u32],
     pub tiling: Tiling,
 }
 
 impl<'a> Problem<'a> {
-    /// From an op's first operands: `qk`, `v`, `order`, `slot`, `low`, or `q`, `k`, `v`, `segments`.
-    pub fn new(pattern: Pattern, heads: HeadRange, reads: &[View<'a>]) -> Result<Self, Fault> {
+    /// Calls `work` with the problem of an op's first operands: `qk`, `v`, `order`, `slot`, `low`, or `q`, `k`, `v`, `segments`.
+    pub fn with(
+        pattern: Pattern,
+        heads: HeadRange,
+        reads: &[View<'_>],
+        work: impl FnOnce(&Problem<'_>),
+    ) -> Result<(), Fault> {
         let rows = reads[0].shape.dim(0);
         let tiling = Tiling::default();
-        let problem = match pattern {
+        match pattern {
             Pattern::Lsh { rounds, .. } => {
                 let (query, value) = (reads[0].f32(), reads[1].f32());
                 let sorted = Some((reads[2].u32(), reads[3].u32()));
-                Self { rows, heads, rounds, query, key: query, value, sorted, low: reads[4].u32().into(), tiling }
+                let problem =
+                    Problem { rows, heads, rounds, query, key: query, value, sorted, low: reads[4].u32(), tiling };
+                pieces::check_order(&problem)?;
+                work(&problem);
             }
             Pattern::Local { .. } | Pattern::Full => {
                 let window = if let Pattern::Local { window } = pattern { window } else { rows };
                 let segments = reads[3].u32();
                 check_segments(segments)?;
-                let low = segments.iter().enumerate();
-                let low: Vec<u32> =
-                    low.map(|(row, &start)| start.max((row + 1).saturating_sub(window) as u32)).collect();
                 let (query, key, value) = (reads[0].f32(), reads[1].f32(), reads[2].f32());
-                Self { rows, heads, rounds: 1, query, key, value, sorted: None, low: low.into(), tiling }
+                scratch::with_lines(lanes::lines_of(rows), |lines| {
+                    let low = &mut bytemuck::cast_slice_mut(lines)[..rows];
+                    first_seen(segments, window, low);
+                    work(&Problem { rows, heads, rounds: 1, query, key, value, sorted: None, low, tiling });
+                });
             }
-        };
-        pieces::check_order(&problem)?;
-        Ok(problem)
+        }
+        Ok(())
     }
 
     fn columns(&self, data: &'a [f32], head: usize) -> Columns<'a> {
@@ -132,5 +138,12 @@ impl<'a> Problem<'a> {
             }
         };
         (0..self.rounds).map(round).collect()
+    }
+}
+
+/// The first row that each row sees, where tokens are not sorted.
+fn first_seen(segments: &[u32], window: usize, low: &mut [u32]) {
+    for (row, (low, &start)) in low.iter_mut().zip(segments).enumerate() {
+        *low = start.max((row + 1).saturating_sub(window) as u32);
     }
 }

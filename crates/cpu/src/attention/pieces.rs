@@ -1,8 +1,8 @@
 //! Checks of orders and segments, and the cutting of rows into pieces that threads work on. A piece of a sorted problem is
 //! closed: its tokens see none outside. A piece of an unsorted one may begin anywhere, and looks back.
 
-use super::Problem;
 use super::lanes::LANES;
+use super::{Problem, Tiling};
 use crate::environment::{Environment, Fault};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -14,7 +14,7 @@ pub(super) const MOST_ROWS: usize = 2048;
 /// Tasks per thread, so that uneven ones even out.
 const TASKS: usize = 4;
 /// A piece of more than this many usual pieces is worked on by all threads, one such piece after another.
-pub(super) const GIANT: usize = 4;
+const GIANT: usize = 4;
 
 /// Segments are contiguous: a row starts one, or belongs to that of the row before.
 pub(crate) fn check_segments(segments: &[u32]) -> Result<(), Fault> {
@@ -57,6 +57,15 @@ pub(super) struct Piece {
     pub rows: Range<usize>,
     /// All threads share it; otherwise one thread works on it while others work on other pieces.
     pub shared: bool,
+}
+
+/// The most rows of a piece that one thread works on.
+pub(super) fn most_rows(sorted: bool, rows: usize, threads: usize, tiling: Tiling) -> usize {
+    match (sorted, threads) {
+        (true, 0 | 1) => rows,
+        (true, _) => rows.min(GIANT * tiling.piece),
+        (false, _) => rows.min(tiling.piece),
+    }
 }
 
 /// Cuts all rows into pieces of about `tiling.piece` rows, in ascending order.

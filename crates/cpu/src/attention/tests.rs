@@ -2,7 +2,7 @@
 //! softmax over the set in float64.
 
 use super::pieces::check_order;
-use super::{Problem, Tiling, Upstream, backward, forward, naive_backward, naive_forward};
+use super::{Problem, Tiling, Upstream, backward, first_seen, forward, naive_backward, naive_forward};
 use crate::environment::{Environment, Fault, Kernels, Level};
 use reformer_tensor::Key;
 use reformer_tensor::op::{HeadRange, KEY_EPSILON, SELF_LOGIT};
@@ -101,6 +101,10 @@ impl Case {
     /// order, slot and low from the buckets.
     fn sort(&mut self) {
         let rows = self.rows();
+        if !self.shared() {
+            self.low = vec![0; rows];
+            first_seen(&self.segments, self.window, &mut self.low);
+        }
         for buckets in self.buckets.chunks(rows) {
             let mut order: Vec<u32> = (0..rows as u32).collect();
             order.sort_by_key(|&row| (self.segments[row as usize], buckets[row as usize], row));
@@ -124,12 +128,6 @@ impl Case {
     }
 
     fn problem(&self, tiling: Tiling) -> Problem<'_> {
-        let low = if self.shared() {
-            self.low.clone()
-        } else {
-            let first = |(row, &start): (usize, &u32)| start.max((row + 1).saturating_sub(self.window) as u32);
-            self.segments.iter().enumerate().map(first).collect()
-        };
         let problem = Problem {
             rows: self.rows(),
             heads: self.heads,
@@ -138,7 +136,7 @@ impl Case {
             key: if self.shared() { &self.query } else { &self.key },
             value: &self.value,
             sorted: self.shared().then_some((&self.order[..], &self.slot[..])),
-            low: low.into(),
+            low: &self.low,
             tiling,
         };
         check_order(&problem).expect("the case is right");

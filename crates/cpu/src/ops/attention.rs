@@ -5,11 +5,9 @@ use crate::environment::{Environment, Fault, Kernels, Operands};
 use reformer_tensor::op::Attention;
 
 pub(super) fn run(op: &Attention, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
-    let problem = Problem::new(op.pattern, op.heads, &operands.reads)?;
     let [context, z] = &mut operands.writes[..] else { unreachable!("attention writes context and z") };
-    match environment.kernels {
-        Kernels::Fast => attention::forward(&problem, environment, context.f32(), z.f32()),
-        Kernels::Naive => attention::naive_forward(&problem, environment, context.f32(), z.f32()),
-    }
-    Ok(())
+    Problem::with(op.pattern, op.heads, &operands.reads, |problem| match environment.kernels {
+        Kernels::Fast => attention::forward(problem, environment, context.f32(), z.f32()),
+        Kernels::Naive => attention::naive_forward(problem, environment, context.f32(), z.f32()),
+    })
 }

@@ -1,8 +1,9 @@
 //! `lsh_hash` on the CPU: 16 tokens side by side in the lanes of a vector, the columns of the rotations as keys.
 
+use crate::attention::dots_of_rows;
 use crate::attention::lanes::{self, Kernel, LANES, Lanes, Line, lines_of, transpose};
-use crate::attention::{dots_of_rows, with_memory};
 use crate::environment::{Environment, Fault, Operands};
+use crate::scratch;
 use rayon::prelude::*;
 use reformer_tensor::op::LshHash;
 
@@ -27,7 +28,7 @@ pub(super) fn run(op: &LshHash, environment: &Environment, operands: &mut Operan
     for (head, buckets) in buckets.chunks_mut(op.rounds * rows).enumerate() {
         let rotation =
             &rotations.f32()[(op.heads.first + head) * op.rounds * width * columns..][..op.rounds * width * columns];
-        with_memory(op.rounds * columns * per_row, |turned| {
+        scratch::with_lines(op.rounds * columns * per_row, |turned| {
             turn(rotation, width, columns, turned);
             let turned = &*turned;
             let mut tasks: Vec<Vec<&mut [u32]>> = Vec::new();
@@ -40,7 +41,7 @@ pub(super) fn run(op: &LshHash, environment: &Environment, operands: &mut Operan
                 }
             }
             tasks.into_par_iter().enumerate().for_each(|(index, buckets)| {
-                with_memory(2 * per_row * LANES + columns, |memory| {
+                scratch::with_lines(2 * per_row * LANES + columns, |memory| {
                     let first = index * TASK_ROWS;
                     lanes::run(environment.level, Hash { op, qk: qk.f32(), turned, head, first, buckets, memory });
                 });

@@ -22,8 +22,10 @@ mod project_heads_gradient;
 mod sort_by_bucket;
 mod zeros;
 
+use crate::attention::list_bytes;
 use crate::environment::{Environment, Fault, Operands};
 use crate::product;
+use crate::scratch::Buffers;
 use crate::tiles::Need;
 use reformer_tensor::{Instruction, Op, Program, Shape};
 
@@ -84,15 +86,33 @@ fn need(program: &Program, instruction: &Instruction, environment: &Environment)
     }
 }
 
-/// A bound of what the kernels take beside the plan's slots: the largest of each kind, since buffers are used again. Attention's
-/// are buffers of their own.
+/// Rows of an instruction's first operand.
+fn rows(program: &Program, instruction: &Instruction) -> usize {
+    instruction.reads.first().map_or(0, |&id| program.info(id).shape.dim(0))
+}
+
+/// The buffers that the kernels of a program take from `scratch.rs`; they serve one instruction after another.
+pub(crate) fn buffers(program: &Program, environment: &Environment) -> Buffers {
+    let threads = environment.threads;
+    let of_instruction = |instruction: &Instruction| {
+        let of_attention = crate::attention::buffers(&instruction.op, rows(program, instruction), threads);
+        need(program, instruction, environment).buffers(threads).or(of_attention)
+    };
+    program.instructions.iter().map(of_instruction).fold(Buffers::default(), Buffers::or)
+}
+
+/// What a run takes beside the plan's slots: buffers, what gemm packs, lists of decoding, and the outputs' copies.
 pub(crate) fn scratch_bytes(program: &Program, environment: &Environment) -> u64 {
-    let needs = program.instructions.iter().map(|instruction| need(program, instruction, environment));
-    let Need { shared, tile } = needs.fold(Need::default(), Need::or);
-    let of_attention = program.instructions.iter().map(|instruction| {
-        let rows = instruction.reads.first().map_or(0, |&id| program.info(id).shape.dim(0));
-        crate::attention::scratch_bytes(&instruction.op, rows, environment.threads)
+    let lists = program.instructions.iter().filter_map(|instruction| {
+        let Op::AttentionCached(op) = &instruction.op else { return None };
+        Some(list_bytes(op, rows(program, instruction)))
     });
-    let of_attention = of_attention.max().unwrap_or(0);
-    shared + of_attention + environment.threads as u64 * (tile + product::PACKING_BYTES)
+    let outputs = program.outputs.iter().map(|&(_, id)| {
+        let value = program.info(id);
+        (value.shape.elements() * value.dtype.bytes()) as u64
+    });
+    buffers(program, environment).bytes()
+        + environment.threads as u64 * product::PACKING_BYTES
+        + lists.max().unwrap_or(0)
+        + outputs.sum::<u64>()
 }

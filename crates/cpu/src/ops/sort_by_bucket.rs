@@ -1,7 +1,9 @@
 //! `sort_by_bucket` on the CPU: a stable counting sort of each segment, all heads and rounds side by side.
 
 use crate::attention::check_segments;
+use crate::attention::lanes::lines_of;
 use crate::environment::{Environment, Fault, Operands};
+use crate::scratch;
 use crate::tiles::try_each;
 use reformer_tensor::op::SortByBucket;
 
@@ -25,8 +27,23 @@ fn sort(
     slot: &mut [u32],
     at: usize,
 ) -> Result<(), Fault> {
-    // How many tokens of the segment are in each bucket; then the next slot of each.
-    let mut next = vec![0u32; count];
+    scratch::with_lines(lines_of(count), |lines| {
+        let next = &mut bytemuck::cast_slice_mut(lines)[..count];
+        next.fill(0);
+        sort_with(next, buckets, segments, order, slot, at)
+    })
+}
+
+/// [`sort`] with a number per bucket, all of them zero: how many tokens of the segment are in it; then its next slot.
+fn sort_with(
+    next: &mut [u32],
+    buckets: &[u32],
+    segments: &[u32],
+    order: &mut [u32],
+    slot: &mut [u32],
+    at: usize,
+) -> Result<(), Fault> {
+    let count = next.len();
     let mut start = 0;
     for segment in segments.chunk_by(|a, b| a == b) {
         let rows = start..start + segment.len();
@@ -52,7 +69,7 @@ fn sort(
             }
         } else {
             let mut first = start as u32;
-            for tokens in &mut next {
+            for tokens in &mut *next {
                 first += std::mem::replace(tokens, first);
             }
             for row in rows {

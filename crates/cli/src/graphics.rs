@@ -1,0 +1,92 @@
+//! The GPUs of this machine and backends on them. What is built without them is in `no_graphics.rs`; which is wanted, in
+//! `machine.rs`.
+
+use crate::quantities::Bytes;
+use reformer_gpu::{AdapterKind, Choice, DeviceLimits, Gpu, Planner, adapters};
+use reformer_tensor::{Backend, BackendError};
+use std::env;
+use std::path::PathBuf;
+
+/// An adapter, for a list.
+pub struct Listed {
+    /// `NVIDIA H100 (discrete GPU, Vulkan)`.
+    pub adapter: String,
+    /// Driver and sizes.
+    pub remark: String,
+}
+
+/// All adapters; the best first.
+pub fn list() -> Vec<Listed> {
+    let listed = adapters().into_iter().map(|adapter| {
+        let piece = Bytes(adapter.binding_bytes.min(adapter.buffer_bytes));
+        Listed { adapter: adapter.to_string(), remark: format!("{}; up to {piece} in one piece", adapter.driver) }
+    });
+    listed.collect()
+}
+
+/// Why the list may be empty, and what to do.
+pub const NONE: &str =
+    "no adapter here; on Debian, `apt-get install mesa-vulkan-drivers` brings drivers and a software adapter";
+
+/// The name of the hardware GPU that [`hardware`] takes.
+pub fn hardware_name() -> Option<String> {
+    adapters().into_iter().find(|adapter| adapter.kind != AdapterKind::Software).map(|adapter| adapter.name)
+}
+
+/// The best hardware GPU.
+///
+/// # Errors
+/// If there is none, or it can't be opened.
+pub fn hardware() -> Result<Box<dyn Backend>, BackendError> {
+    open(&Choice::Hardware)
+}
+
+/// What plans for any adapter; it runs nothing, and no GPU need be there.
+///
+/// # Errors
+/// None: see `no_graphics.rs`.
+pub fn planner() -> Result<Box<dyn Backend>, BackendError> {
+    Ok(Box::new(Planner::new(DeviceLimits::WEBGPU)))
+}
+
+/// The best adapter: software where there is no hardware.
+///
+/// # Errors
+/// If there is none, with what to install; or it can't be opened.
+pub fn best() -> Result<Box<dyn Backend>, BackendError> {
+    open(&Choice::Best)
+}
+
+/// The adapter whose name contains this.
+///
+/// # Errors
+/// If there is none, with those that there are; or it can't be opened.
+pub fn named(name: &str) -> Result<Box<dyn Backend>, BackendError> {
+    open(&Choice::Named(name.to_owned()))
+}
+
+fn open(choice: &Choice) -> Result<Box<dyn Backend>, BackendError> {
+    let gpu = Gpu::new(choice)?;
+    // Compiled kernels and measured choices are kept between runs; without a place for them both are made again.
+    let Some(folder) = cache_folder() else { return Ok(Box::new(gpu)) };
+    Ok(Box::new(gpu.cached(&folder).tuned(&folder)?))
+}
+
+/// What says where caches are, in place of the platform's folder.
+const CACHE: &str = "REFORMER_CACHE";
+
+/// The folder for what can be made again, where the platform keeps such.
+fn cache_folder() -> Option<PathBuf> {
+    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(folder) = variable(CACHE) {
+        return Some(folder);
+    }
+    let folder = if cfg!(windows) {
+        variable("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        variable("HOME").map(|home| home.join("Library/Caches"))
+    } else {
+        variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")))
+    };
+    folder.map(|folder| folder.join("reformer"))
+}

@@ -1,0 +1,41 @@
+//! A small run on the GPU backend, from `train` to `generate`, on whatever adapter this machine has. The backend's arithmetic is
+//! tested in `crates/gpu`.
+#![cfg(feature = "gpu")]
+
+mod harness;
+
+use harness::{SMALL, call_with_drivers, folder, positive};
+
+/// The first adapter, by name and kind; where CI demands one, its absence is a failure.
+fn adapter() -> Option<String> {
+    let folder = folder();
+    let list = call_with_drivers(folder.path(), &["info", "--adapters", "--json"]).ended(0).object();
+    let adapters = list["adapters"].as_array().expect("a list");
+    let gpu = adapters.iter().find(|entry| entry["backend"] == "gpu" && entry["adapter"].is_string());
+    let here = gpu.and_then(|entry| entry["adapter"].as_str()).map(str::to_owned);
+    assert!(here.is_some() || std::env::var_os("CI").is_none(), "CI runs the GPU's tests, but this machine has no adapter");
+    here
+}
+
+#[test]
+fn a_run_on_the_gpu_learns_and_talks() {
+    let Some(adapter) = adapter() else {
+        println!("SKIPPED: this machine has no adapter");
+        return;
+    };
+    let folder = folder();
+    let machine = ["--backend", "gpu", "--steps", "12", "--run", "run", "--json"];
+    let said = call_with_drivers(folder.path(), &[&SMALL[..], &machine].concat()).ended(0);
+    let objects = said.objects();
+    let events = |name: &str| objects.iter().filter(|object| object["event"] == name).collect::<Vec<_>>();
+    assert_eq!((&events("plan")[0]["backend"], &events("plan")[0]["adapter"]), (&"gpu".into(), &adapter.into()));
+    let steps = events("step");
+    assert!(positive(steps[11], "loss") < positive(steps[0], "loss"), "nothing was learned");
+
+    let asked = ["generate", "--run", "run", "--prompt", "i need a hotel", "--max-tokens", "8", "--json"];
+    let on = |backend: &str| {
+        let arguments = [&asked[..], &["--backend", backend, "--temperature", "0"]].concat();
+        call_with_drivers(folder.path(), &arguments).ended(0).object()
+    };
+    assert_eq!(on("gpu")["text"], on("cpu")["text"], "the likeliest tokens of a run are the same on every backend");
+}
