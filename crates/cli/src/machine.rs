@@ -37,10 +37,17 @@ pub fn backend(wish: &MachineArguments) -> anyhow::Result<Box<dyn Backend>> {
         (BackendName::Cpu | BackendName::Oracle, Some(name)) => {
             bail!("--adapter {name}: it chooses a GPU, and --backend says otherwise; leave one of them out")
         }
-        (BackendName::Auto, None) => Ok(hardware().unwrap_or_else(|| Box::new(Cpu::new(threads)))),
-        (BackendName::Cpu, None) => Ok(Box::new(Cpu::new(threads))),
+        (BackendName::Auto, None) => match hardware() {
+            Some(gpu) => Ok(gpu),
+            None => cpu(threads),
+        },
+        (BackendName::Cpu, None) => cpu(threads),
         (BackendName::Oracle, None) => Ok(Box::new(Oracle::new())),
     }
+}
+
+fn cpu(threads: usize) -> anyhow::Result<Box<dyn Backend>> {
+    Ok(Box::new(Cpu::try_new(threads).map_err(|error| anyhow!("--threads: {error}"))?))
 }
 
 /// The backend that a plan is for: as [`backend`], but a GPU that isn't named need not be there.

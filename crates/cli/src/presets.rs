@@ -177,7 +177,7 @@ mod tests {
         let made = recipe(model, step).expect("possible");
         assert_eq!((made.model.head_width, made.model.feed_forward), (32, 384));
         assert_eq!(made.model.buckets, Vec::<usize>::new());
-        assert_eq!((made.model.max_positions, made.length, made.batch), (4096, 4096, 8));
+        assert_eq!((made.model.max_positions, made.length, made.batch), (4096, 4096, 2));
         assert_eq!(made.duration, Some(Duration::Steps(7)));
         assert_eq!(made.model.dropout, 0.5);
     }

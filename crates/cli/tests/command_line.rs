@@ -274,7 +274,7 @@ fn the_help_states_the_presets() {
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let text = |name: &str| call(folder.path(), &["plan", "--preset", name, "--memory-limit", "min"]).ended(0).stdout;
     for (name, length, batch, layers, width) in
-        [("tiny", 512, 2, 2, 64), ("chat", 512, 8, 4, 256), ("book", 65_536, 1, 6, 512)]
+        [("tiny", 512, 2, 2, 64), ("chat", 2048, 2, 4, 256), ("book", 65_536, 1, 6, 512)]
     {
         let plan = text(name);
         for part in

@@ -1,6 +1,7 @@
 //! A small run on the GPU backend, from `train` to `generate`, on whatever adapter this machine has. The backend's arithmetic is
 //! tested in `crates/gpu`.
 #![cfg(feature = "gpu")]
+#![allow(clippy::print_stdout, reason = "what is skipped is said")]
 
 mod harness;
 
@@ -13,7 +14,10 @@ fn adapter() -> Option<String> {
     let adapters = list["adapters"].as_array().expect("a list");
     let gpu = adapters.iter().find(|entry| entry["backend"] == "gpu" && entry["adapter"].is_string());
     let here = gpu.and_then(|entry| entry["adapter"].as_str()).map(str::to_owned);
-    assert!(here.is_some() || std::env::var_os("CI").is_none(), "CI runs the GPU's tests, but this machine has no adapter");
+    assert!(
+        here.is_some() || std::env::var_os("CI").is_none(),
+        "CI runs the GPU's tests, but this machine has no adapter"
+    );
     here
 }
 

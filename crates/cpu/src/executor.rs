@@ -11,6 +11,7 @@ use reformer_tensor::{
     RunError, Store, ValueId,
 };
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What slots hold before a checked run: a NaN as f32, an impossible index as u32.
 const POISON: u32 = 0x7fc0_dead;
@@ -151,21 +152,13 @@ struct Taken {
 
 impl Prepared for CpuPrepared {
     fn run(&mut self, store: &mut dyn Store, inputs: &Inputs) -> Result<Outputs, RunError> {
-        let foreign = || BackendError::Device("the store belongs to another backend".to_owned());
-        let store = store.as_any_mut().downcast_mut::<CpuStore>().ok_or_else(foreign)?;
-        let inputs = self.inputs(inputs)?;
-        self.check_states(store)?;
-        if self.checks == Checks::Poison {
-            self.poison();
-        }
-        let pool = self.pool.clone();
-        pool.install(|| self.instructions(store, &inputs))?;
-        let outputs = self.plan.program.outputs.iter().map(|(name, id)| {
-            let value = self.plan.program.info(*id);
-            let words = self.words(*id, store, &inputs);
-            (name.clone(), host_tensor(&words[..value.shape.elements()], value.shape, value.dtype))
-        });
-        Ok(outputs.collect())
+        self.run_with(store, inputs, None)
+    }
+
+    fn run_timed(&mut self, store: &mut dyn Store, inputs: &Inputs) -> Result<(Outputs, Vec<f64>), RunError> {
+        let mut times = Vec::with_capacity(self.plan.schedule.len());
+        let outputs = self.run_with(store, inputs, Some(&mut times))?;
+        Ok((outputs, times))
     }
 
     fn plan(&self) -> &Plan {
@@ -174,6 +167,30 @@ impl Prepared for CpuPrepared {
 }
 
 impl CpuPrepared {
+    /// Runs the plan; seconds of each instruction go into `times`.
+    fn run_with(
+        &mut self,
+        store: &mut dyn Store,
+        inputs: &Inputs,
+        times: Option<&mut Vec<f64>>,
+    ) -> Result<Outputs, RunError> {
+        let foreign = || BackendError::Device("the store belongs to another backend".to_owned());
+        let store = store.as_any_mut().downcast_mut::<CpuStore>().ok_or_else(foreign)?;
+        let inputs = self.inputs(inputs)?;
+        self.check_states(store)?;
+        if self.checks == Checks::Poison {
+            self.poison();
+        }
+        let pool = self.pool.clone();
+        pool.install(|| self.instructions(store, &inputs, times))?;
+        let outputs = self.plan.program.outputs.iter().map(|(name, id)| {
+            let value = self.plan.program.info(*id);
+            let words = self.words(*id, store, &inputs);
+            (name.clone(), host_tensor(&words[..value.shape.elements()], value.shape, value.dtype))
+        });
+        Ok(outputs.collect())
+    }
+
     fn inputs<'a>(&self, inputs: &'a Inputs) -> Result<Vec<&'a [u32]>, RunError> {
         let mut found = Vec::new();
         for (name, id) in &self.plan.program.inputs {
@@ -249,11 +266,20 @@ impl CpuPrepared {
         }
     }
 
-    fn instructions(&mut self, store: &mut CpuStore, inputs: &[&[u32]]) -> Result<(), RunError> {
+    fn instructions(
+        &mut self,
+        store: &mut CpuStore,
+        inputs: &[&[u32]],
+        mut times: Option<&mut Vec<f64>>,
+    ) -> Result<(), RunError> {
         let plan = self.plan.clone();
         for &at in &plan.schedule {
             let instruction = &plan.program.instructions[at];
+            let start = Instant::now();
             let result = self.instruction(instruction, store, inputs);
+            if let Some(times) = &mut times {
+                times.push(start.elapsed().as_secs_f64());
+            }
             result.map_err(|fault| self.name_fault(instruction, fault))?;
             if self.checks == Checks::Poison {
                 self.check_guards(instruction)?;

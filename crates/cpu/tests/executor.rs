@@ -282,3 +282,24 @@ fn scratch_of_attention_is_counted() {
     let longer = bytes(1 << 20) - bytes(1 << 19);
     assert!(longer >= (1 << 19) * 64 * 4, "{longer} bytes for 524,288 more rows of 64");
 }
+
+/// Timed runs give what others give, and a time for every instruction that ran.
+#[test]
+fn a_timed_run_has_the_same_bits() {
+    let mut program = Program::new();
+    let gradient = program.state("gradient", shape![5000], DType::F32);
+    let norm = program.gradient_norm(&[gradient]);
+    program.output("norm", norm);
+    let backend = Cpu::new(1);
+    let plan = Plan::new(&program, &PlanOptions::default()).unwrap();
+    let mut store = backend.store();
+    plan.declare_states(store.as_mut()).unwrap();
+    let numbers = HostTensor::f32(shape![5000], (0..5000).map(|at| at as f32 / 7.0).collect());
+    store.write("gradient", &numbers).unwrap();
+    let mut prepared = backend.prepare(plan, Checks::Off).unwrap();
+    let plain = prepared.run(store.as_mut(), &Inputs::new()).unwrap();
+    let (timed, times) = prepared.run_timed(store.as_mut(), &Inputs::new()).unwrap();
+    assert_eq!(timed, plain);
+    assert_eq!(times.len(), prepared.plan().schedule.len());
+    assert!(times.iter().all(|&seconds| seconds > 0.0), "{times:?}");
+}
