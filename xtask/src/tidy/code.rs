@@ -172,7 +172,7 @@ pub fn names_after(code: &str, at: usize) -> Vec<(usize, &str)> {
     if !code[at..].starts_with('{') {
         return vec![word(at)];
     }
-    let end = code::closing(code, at);
+    let end = closing(code, at);
     let mut names = Vec::new();
     let (mut depth, mut expecting) = (0, true);
     for (offset, character) in code[at + 1..end].char_indices() {
