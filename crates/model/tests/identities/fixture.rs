@@ -1,5 +1,7 @@
 //! Small models, hard batches, and running a program: what every identity needs. No test lives here.
 
+#![allow(clippy::print_stdout, reason = "tests say what they run on and what they skip")]
+
 use reformer_cpu::Cpu;
 use reformer_gpu::{Choice, Gpu};
 use reformer_model::{LayerKind, ModelConfig, PositionEncoding, initial_parameter};

@@ -1,5 +1,7 @@
 //! Training on every backend: ten steps as the oracle has them, and on the GPU what stop, resume and memory change: no bit.
 
+#![allow(clippy::print_stdout, reason = "tests say what they run on and what they skip")]
+
 use crate::fixture::{Run, copy, losses, training};
 use crate::losses::{GOLDEN, TOLERANCE};
 use reformer_gpu::{Choice, Gpu};
