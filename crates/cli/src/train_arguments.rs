@@ -139,7 +139,7 @@ pub struct MachineArguments {
     /// What computes [default: auto]
     #[arg(long, value_name = "NAME")]
     pub backend: Option<BackendName>,
-    /// Which GPU: a part of its name (`info --adapters` lists them)
+    /// Which GPU: a part of its name or kind (`info --adapters` lists them)
     #[arg(long, value_name = "NAME")]
     pub adapter: Option<String>,
     /// Threads; results don't depend on it [default: one a core]

@@ -84,7 +84,7 @@ pub enum Choice {
     Best,
     /// Hardware, or none.
     Hardware,
-    /// One whose name contains this, whatever the case.
+    /// One whose name or kind contains this, whatever the case: `radeon`, `integrated`, `software`.
     Named(String),
 }
 
@@ -132,13 +132,16 @@ pub(crate) fn choose(choice: &Choice) -> Result<wgpu::Adapter, BackendError> {
         match choice {
             Choice::Best => true,
             Choice::Hardware => kind != AdapterKind::Software,
-            Choice::Named(part) => name.to_lowercase().contains(&part.to_lowercase()),
+            Choice::Named(part) => {
+                let part = part.to_lowercase();
+                name.to_lowercase().contains(&part) || kind.to_string().to_lowercase().contains(&part)
+            }
         }
     };
     let chosen = found.iter().find(wanted).cloned();
     chosen.ok_or_else(|| {
         BackendError::Device(match choice {
-            Choice::Named(part) => format!("no adapter's name contains `{part}`; there are: {}", names()),
+            Choice::Named(part) => format!("no adapter's name or kind contains `{part}`; there are: {}", names()),
             Choice::Best | Choice::Hardware => format!("this machine has no hardware GPU, only: {}", names()),
         })
     })

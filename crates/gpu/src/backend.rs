@@ -46,6 +46,11 @@ impl Gpu {
         Self { kernels, ..self }
     }
 
+    /// Gives the device back to the system, as a driver does that loses it. What is prepared then fails with an error.
+    pub fn close(&self) {
+        self.device.device.destroy();
+    }
+
     pub(crate) fn device(&self) -> &Device {
         &self.device
     }

@@ -51,7 +51,7 @@ impl GpuPrepared {
         device.keep_kernels();
         let mut slots = Vec::new();
         for (number, words) in slot_words(&plan, layout).into_iter().enumerate() {
-            let name = format!("slot {number}");
+            let name = slot_name(&plan, number);
             let segments = words.into_iter().map(|words| device.buffer(&name, 4 * (words + guard)));
             slots.push(segments.collect::<Result<Segments, _>>()?);
         }
@@ -311,6 +311,14 @@ impl GpuPrepared {
         let outputs = outputs.map(|(name, id)| Ok((name.clone(), self.value(*id, store)?)));
         outputs.collect()
     }
+}
+
+/// What a slot is for, for messages: its largest value.
+fn slot_name(plan: &Plan, slot: usize) -> String {
+    let values = plan.locations.iter().enumerate().filter(|(_, location)| **location == Location::Slot(slot));
+    let values = values.map(|(number, _)| plan.program.info(ValueId(number as u32)));
+    let largest = values.max_by_key(|value| value.shape.elements());
+    largest.map_or_else(|| format!("slot {slot}"), |value| format!("{} {}", value.name, value.shape))
 }
 
 /// Words of each slot's segments: of each, the most that one of its values needs.

@@ -1,0 +1,83 @@
+//! What the device refuses is a typed error that names adapter and tensor: never a panic, never a result of zeros.
+
+#![allow(clippy::print_stdout, reason = "what is skipped is said")]
+
+use reformer_gpu::{Choice, Gpu};
+use reformer_tensor::{
+    Backend, BackendError, Checks, DType, HostTensor, Inputs, Plan, PlanOptions, Prepared, Program, RunError, Store,
+    shape,
+};
+
+/// A device of its own: some tests break it.
+fn gpu() -> Option<Gpu> {
+    if reformer_gpu::adapters().is_empty() {
+        assert!(std::env::var_os("CI").is_none(), "CI runs the GPU's tests, but this machine has no adapter");
+        println!("SKIPPED: this machine has no GPU adapter");
+        return None;
+    }
+    Some(Gpu::new(&Choice::Best).unwrap_or_else(|error| panic!("{error}")))
+}
+
+fn device_error(result: Result<(), impl Into<RunError>>) -> String {
+    match result.map_err(Into::into) {
+        Err(RunError::Backend(BackendError::Device(text))) => text,
+        other => panic!("expected an error of the device, got {other:?}"),
+    }
+}
+
+/// The norm of a state of 1,000 numbers.
+fn norm(gpu: &Gpu) -> (Box<dyn Prepared>, Box<dyn Store>) {
+    let mut program = Program::new();
+    let gradient = program.state("gradient", shape![1000], DType::F32);
+    let norm = program.gradient_norm(&[gradient]);
+    program.output("norm", norm);
+    let plan = Plan::new(&program, &PlanOptions::default()).unwrap();
+    let mut store = gpu.store();
+    plan.declare_states(store.as_mut()).unwrap();
+    (gpu.prepare(plan, Checks::Off).unwrap(), store)
+}
+
+#[test]
+fn a_state_that_no_buffer_holds_is_named() {
+    let Some(gpu) = gpu() else { return };
+    // 16 TiB: more than any device has.
+    let error = device_error(gpu.store().declare("embed.table", shape![1 << 22, 1 << 20], DType::F32));
+    assert!(error.contains("`embed.table` of 17592186044416 bytes"), "{error}");
+    assert!(error.contains(&gpu.described().name), "{error}");
+}
+
+#[test]
+fn an_adapter_that_is_not_there_is_refused_with_those_that_are() {
+    let Some(gpu) = gpu() else { return };
+    let error = device_error(Gpu::new(&Choice::Named("no such adapter".to_owned())).map(|_| ()));
+    assert!(error.contains("no adapter's name or kind contains `no such adapter`"), "{error}");
+    assert!(error.contains(&gpu.described().name), "{error}");
+}
+
+#[test]
+fn an_adapter_is_found_by_its_kind() {
+    let Some(gpu) = gpu() else { return };
+    let kind = gpu.described().kind;
+    let found = Gpu::new(&Choice::Named(kind.to_string().to_uppercase())).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(found.described().kind, kind);
+}
+
+#[test]
+fn a_device_that_is_gone_is_an_error_and_no_result() {
+    let Some(gpu) = gpu() else { return };
+    let (mut prepared, mut store) = norm(&gpu);
+    store.write("gradient", &HostTensor::f32(shape![1000], vec![1.0; 1000])).unwrap();
+    prepared.run(store.as_mut(), &Inputs::new()).unwrap();
+    gpu.close();
+    let error = device_error(prepared.run(store.as_mut(), &Inputs::new()).map(|_| ()));
+    assert!(error.contains(&gpu.described().name), "{error}");
+}
+
+#[test]
+fn the_store_of_another_backend_is_refused() {
+    let Some(gpu) = gpu() else { return };
+    let (mut prepared, _) = norm(&gpu);
+    let mut foreign = reformer_gpu::Planner::new(reformer_gpu::DeviceLimits::WEBGPU).store();
+    let error = device_error(prepared.run(foreign.as_mut(), &Inputs::new()).map(|_| ()));
+    assert_eq!(error, "the store belongs to another backend");
+}
