@@ -4,6 +4,8 @@
 mod bench;
 mod ci;
 mod forward;
+mod gpu_check;
+mod shader_stats;
 mod smoke;
 mod test;
 mod tidy;
@@ -80,6 +82,20 @@ const COMMANDS: &[Command] = &[
         summary: "the criterion benches",
         help: bench::HELP,
         does: Does::Here(bench::run),
+    },
+    Command {
+        name: "shader-stats",
+        arguments: "[--check] [--family NAME]",
+        summary: "what real GPUs' compilers make of each kernel",
+        help: shader_stats::HELP,
+        does: Does::Here(shader_stats::run),
+    },
+    Command {
+        name: "gpu-check",
+        arguments: "[--adapter NAME] [--out FILE]",
+        summary: "everything that a real GPU has to show, and a page of results",
+        help: gpu_check::HELP,
+        does: Does::Here(gpu_check::run),
     },
 ];
 
@@ -166,7 +182,7 @@ fn overview() -> String {
         COMMANDS
             .iter()
             .filter(|command| matches!(command.does, Does::Forward) == forward)
-            .map(|command| format!("  {:10}{}\n", command.name, command.summary))
+            .map(|command| format!("  {:13}{}\n", command.name, command.summary))
             .collect::<String>()
     };
     format!(
@@ -188,7 +204,9 @@ mod tests {
 
     #[test]
     fn wrong_usage_is_told_apart_and_lists_every_command() {
-        for arguments in [&["trian"][..], &[], &["tidy", "--fast"], &["ci", "now"], &["bench", "a", "b"]] {
+        for arguments in
+            [&["trian"][..], &[], &["tidy", "--fast"], &["ci", "now"], &["bench", "a", "b"], &["gpu-check", "now"]]
+        {
             let error = call(arguments).expect_err("wrong usage");
             assert!(error.is::<UsageError>(), "{arguments:?} gave {error}");
         }

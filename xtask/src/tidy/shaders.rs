@@ -186,17 +186,24 @@ mod tests {
         let shaders = shaders.map(|stem| (format!("shaders/{stem}.wgsl"), "// A.\n#include \"shared/math.wgsl\"\n"));
         let mut files: Vec<(&str, &str)> = shaders.iter().map(|(path, text)| (path.as_str(), *text)).collect();
         files.extend(rust);
-        check(&Tree::of(&files)).into_iter().map(|violation| violation.path).collect()
+        check(&Tree::of(&files))
+            .into_iter()
+            .map(|violation| format!("{}: {}", violation.path, violation.found))
+            .collect()
     }
 
     #[test]
     fn what_nobody_launches_or_includes_is_found() {
         let text = "use reformer_shaders::{Entry, entries::{attention as kernel, fill}};\nfn f() { g(&entries::product::MAIN) }\n";
         // Nobody includes the one, and the build does not read the other.
-        let always = ["shaders/shared/stream.wgsl", "shaders/old/fill.wgsl"];
+        let always = [
+            "shaders/shared/stream.wgsl: no shader includes `shared/stream.wgsl`",
+            "shaders/old/fill.wgsl: the build reads shaders/ and shaders/shared/, and not this file",
+        ];
         assert_eq!(orphans(&[("crates/gpu/src/ops/a.rs", text)]), always);
-        let kernels = ["shaders/fill.wgsl", "shaders/product.wgsl", "shaders/attention.wgsl"];
-        let all = [&kernels[..], &always].concat();
+        let kernels = ["fill", "product", "attention"];
+        let kernels = kernels.map(|name| format!("shaders/{name}.wgsl: nothing in crates/gpu/src/ launches `{name}`"));
+        let all = [kernels.to_vec(), always.map(String::from).to_vec()].concat();
         let comment = "// entries::fill::MAIN\nconst A: &str = \"entries::product\";\nfn f() { attention() }\n";
         for rust in [
             ("crates/gpu/tests/a.rs", text),

@@ -159,6 +159,7 @@ mod tests {
             "unsafe { write(p); self.device.create_pipeline_cache(a) };",
             "unsafe { self.device.create_pipeline_cache(a); write(p) };",
             "unsafe { write(p).create_pipeline_cache(a) };",
+            "unsafe { *p = 1; self.device.create_pipeline_cache(a) };",
             "unsafe { write(create_pipeline_cache(a)) };",
             "unsafe fn create_pipeline_cache() {}",
             "unsafe impl Send for Device {}",

@@ -1,0 +1,286 @@
+//! `cargo xtask gpu-check`: what is tried on a real GPU, in which order, and where the page of results goes. Running a part and
+//! reading its figures is in [`parts`], the page in [`page`]; the tests and programs themselves belong to their crates.
+
+mod page;
+mod parts;
+
+use crate::{DONE, FAILED, UsageError, forward, say, workspace};
+use anyhow::{Context, bail};
+use page::Page;
+use parts::{Part, Report};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+/// What `cargo xtask gpu-check --help` prints.
+pub const HELP: &str = "\
+Tries everything on this machine's GPU and writes one page of results: which adapters there are, the conformance suite,
+the model's identities, ten training steps through the program, the speed of the matrix products and of a training step
+op by op. Takes ten minutes at most, most of them to compile. What fails is marked, the rest goes on, and the exit code
+is then 1. A software adapter (lavapipe, WARP) can be checked too; it is slow.
+
+  --adapter NAME   trains on the adapter whose name contains NAME; the other parts take the best one
+  --out FILE       where the page goes; docs/gpu-results/NAME-OF-THE-ADAPTER.md if left out
+
+A page from a GPU that docs/gpu-results/ does not have yet is worth a pull request, also and above all one with failures.
+";
+
+/// Where pages are kept, below the workspace's root.
+const PAGES: &str = "docs/gpu-results";
+
+/// Runs all parts; the exit code is 0 if all pass, else 1.
+pub fn run(arguments: &[String]) -> anyhow::Result<u8> {
+    let wish = Wish::parse(arguments)?;
+    let root = workspace::root();
+    let program = forward::build_reformer()?;
+    let adapters = adapters(&program);
+    let chosen = match &adapters {
+        Ok(list) => Some(choose(list, wish.adapter.as_deref())?),
+        Err(_) => None,
+    };
+    let folder = workspace::target_folder(root)?.join("gpu-check").join(std::process::id().to_string());
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let mut reports = vec![adapters_report(&adapters)];
+    reports.extend(run_parts(all(&program, &folder, wish.adapter.as_deref())));
+    fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+
+    let page = Page {
+        adapter: chosen.cloned(),
+        best: adapters.as_ref().ok().and_then(|list| list.first()).cloned(),
+        commit: commit(root),
+        seconds_since_1970: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+        reports,
+    };
+    let text = page.text(root);
+    say(format!("\n{text}"));
+    let out = wish.out.unwrap_or_else(|| root.join(PAGES).join(format!("{}.md", page.slug())));
+    if let Some(above) = out.parent() {
+        fs::create_dir_all(above).with_context(|| format!("cannot create {}", above.display()))?;
+    }
+    fs::write(&out, text).with_context(|| format!("cannot write {}", out.display()))?;
+    say(format!("written to {}", out.strip_prefix(root).unwrap_or(&out).display()));
+    Ok(if page.passed() { DONE } else { FAILED })
+}
+
+/// What was asked for.
+#[derive(Default, PartialEq, Debug)]
+struct Wish {
+    adapter: Option<String>,
+    out: Option<PathBuf>,
+}
+
+impl Wish {
+    fn parse(arguments: &[String]) -> Result<Wish, UsageError> {
+        let mut wish = Wish::default();
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let (option, attached) = match argument.split_once('=') {
+                Some((option, value)) => (option, Some(value.to_owned())),
+                None => (argument.as_str(), None),
+            };
+            if !["--adapter", "--out"].contains(&option) {
+                let what = if option.starts_with('-') { "option" } else { "argument" };
+                return Err(UsageError(format!("there is no {what} `{option}`; see `cargo xtask gpu-check --help`")));
+            }
+            let value = attached.or_else(|| rest.next().cloned()).filter(|value| !value.is_empty());
+            let value = value.ok_or_else(|| UsageError(format!("`{option}` needs a value")))?;
+            match option {
+                "--adapter" => wish.adapter = Some(value),
+                _ => wish.out = Some(value.into()),
+            }
+        }
+        Ok(wish)
+    }
+}
+
+/// An adapter, as the program describes it.
+#[derive(Clone, PartialEq, Debug)]
+struct Adapter {
+    /// `NVIDIA H100 (discrete GPU, Vulkan)`.
+    full: String,
+    /// The driver, and what it allows.
+    remark: String,
+}
+
+impl Adapter {
+    /// The name alone: `NVIDIA H100`.
+    fn name(&self) -> &str {
+        self.full.rsplit_once(" (").map_or(&self.full, |(name, _)| name)
+    }
+}
+
+/// What `info --adapters` says of this machine's GPUs, best first.
+fn adapters(program: &Path) -> anyhow::Result<Vec<Adapter>> {
+    let output = Command::new(program).args(["info", "--adapters", "--json"]).output();
+    let output = output.with_context(|| format!("cannot start {}", program.display()))?;
+    let code = workspace::exit_code(output.status);
+    if code != DONE {
+        bail!("it ended with exit code {code} and said: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    let list: Value = serde_json::from_slice(&output.stdout).context("it printed something that is not JSON")?;
+    Ok(adapters_in(&list))
+}
+
+fn adapters_in(list: &Value) -> Vec<Adapter> {
+    let list = list["adapters"].as_array().map_or(&[][..], Vec::as_slice);
+    let gpus = list.iter().filter(|entry| entry["backend"] == "gpu");
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    gpus.filter_map(|gpu| Some(Adapter { full: text(&gpu["adapter"])?, remark: text(&gpu["remark"])? })).collect()
+}
+
+/// The adapter that is wanted. With none there is nothing to check.
+fn choose<'a>(list: &'a [Adapter], wanted: Option<&str>) -> anyhow::Result<&'a Adapter> {
+    let Some(best) = list.first() else {
+        bail!(
+            "this machine has no GPU adapter: install the driver of its GPU (`cargo xtask info --adapters` must list it)"
+        );
+    };
+    let Some(wanted) = wanted else { return Ok(best) };
+    let found = list.iter().find(|adapter| adapter.name().to_lowercase().contains(&wanted.to_lowercase()));
+    found.with_context(|| {
+        let names: Vec<&str> = list.iter().map(|adapter| adapter.full.as_str()).collect();
+        format!("--adapter {wanted}: no adapter's name contains it; there are: {}", names.join("; "))
+    })
+}
+
+fn adapters_report(adapters: &anyhow::Result<Vec<Adapter>>) -> Report {
+    let (outcome, shown) = match adapters {
+        Ok(list) => {
+            let lines = list.iter().map(|adapter| format!("{}: {}\n", adapter.full, adapter.remark));
+            (
+                Ok(if list.len() == 1 { "1 adapter".to_owned() } else { format!("{} adapters", list.len()) }),
+                lines.collect(),
+            )
+        }
+        Err(error) => (Err("the adapters can't be listed".to_owned()), format!("{error:#}\n")),
+    };
+    Report { name: "adapters", typed: "cargo xtask info --adapters".to_owned(), outcome, seconds: None, shown }
+}
+
+/// Everything that is run after the adapters are known.
+fn all(program: &Path, folder: &Path, adapter: Option<&str>) -> Vec<Part> {
+    let mut train: Vec<String> =
+        ["train", "--backend", "gpu", "--preset", "tiny", "--data", "sample", "--steps", parts::TRAINING_STEPS]
+            .map(String::from)
+            .to_vec();
+    if let Some(adapter) = adapter {
+        train.extend(["--adapter".to_owned(), adapter.to_owned()]);
+    }
+    let mut trainer = Command::new(program);
+    trainer.args(&train).arg("--json").arg("--run").arg(folder.join("run")).current_dir(folder);
+    vec![
+        Part::tests("conformance", "every op against float64", &["-p", "reformer-gpu"]),
+        Part::tests(
+            "identities",
+            "what a whole model must keep",
+            &["-p", "reformer-model", "--test", "identities", "on_the_gpu"],
+        ),
+        Part {
+            name: "training",
+            purpose: "ten steps through the program",
+            typed: format!("cargo xtask {}", train.join(" ")),
+            build: None,
+            command: trainer,
+            read: parts::training,
+        },
+        Part::example("products", "the speed of the matrix products", parts::products),
+        Part::example("training_step", "a training step op by op", parts::training_step),
+    ]
+}
+
+/// Runs one part after another, whatever became of those before.
+fn run_parts(parts: Vec<Part>) -> Vec<Report> {
+    let count = parts.len();
+    let report = |(index, part): (usize, Part)| {
+        say(format!("[{}/{count}] {}: {}", index + 1, part.name, part.purpose));
+        let report = part.run();
+        match &report.outcome {
+            Ok(figures) => say(format!("      passed: {figures}")),
+            Err(what) => say(format!("      failed: {what}\n      repeat: {}", report.typed)),
+        }
+        report
+    };
+    parts.into_iter().enumerate().map(report).collect()
+}
+
+/// The commit that is checked out, and whether files differ from it.
+fn commit(root: &Path) -> String {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).current_dir(root).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    match git(&["rev-parse", "HEAD"]) {
+        None => "unknown: this is no git repository".to_owned(),
+        // A page of an earlier run is no change of the code.
+        Some(commit) => match git(&["status", "--porcelain", "--", ".", &format!(":!{PAGES}")]).as_deref() {
+            Some("") => commit,
+            _ => format!("{commit}, with changes that are not committed"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Wish, UsageError> {
+        Wish::parse(&arguments.iter().map(|argument| argument.to_string()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn options_are_read() {
+        assert_eq!(parse(&[]).expect("fine"), Wish::default());
+        let both = Wish { adapter: Some("RTX 4090".into()), out: Some("a.md".into()) };
+        assert_eq!(parse(&["--adapter", "RTX 4090", "--out", "a.md"]).expect("fine"), both);
+        assert_eq!(parse(&["--out=a.md", "--adapter=RTX 4090"]).expect("fine"), both);
+        for wrong in [&["--adapter"][..], &["--out="], &["--fast"], &["page.md"], &["--adapter", "a", "b"]] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    fn list() -> Vec<Adapter> {
+        adapters_in(&serde_json::json!({"adapters": [
+            {"backend": "cpu", "adapter": "2 threads", "remark": "AVX2"},
+            {"backend": "gpu", "adapter": "NVIDIA H100 (discrete GPU, Vulkan)", "remark": "NVIDIA 550; tensors"},
+            {"backend": "gpu", "adapter": "llvmpipe (LLVM 15) (software, Vulkan)", "remark": "llvmpipe Mesa 25"},
+        ], "auto": "gpu"}))
+    }
+
+    #[test]
+    fn the_wanted_adapter_is_found_by_a_part_of_its_name() {
+        let list = list();
+        let name = |wanted| choose(&list, wanted).map(|adapter| adapter.name().to_owned());
+        assert_eq!(name(None).expect("there is one"), "NVIDIA H100");
+        assert_eq!(name(Some("LLVM")).expect("there is one"), "llvmpipe (LLVM 15)");
+        let error = name(Some("vulkan")).expect_err("that is no name").to_string();
+        assert!(error.contains("--adapter vulkan: ") && error.contains("NVIDIA H100 (discrete GPU"), "{error}");
+    }
+
+    #[test]
+    fn without_an_adapter_there_is_nothing_to_check() {
+        let none = serde_json::json!({"adapters": [{"backend": "gpu", "adapter": null, "remark": "no adapter here"}]});
+        let error = choose(&adapters_in(&none), None).expect_err("there is none").to_string();
+        assert!(error.contains("no GPU adapter: install"), "{error}");
+    }
+
+    #[test]
+    fn adapters_that_cannot_be_listed_are_a_failure_and_not_the_end() {
+        let report = adapters_report(&Err(anyhow::anyhow!("the driver crashed")));
+        assert!(report.outcome.is_err());
+        assert!(report.shown.contains("the driver crashed"), "{}", report.shown);
+        assert_eq!(adapters_report(&Ok(list())).outcome, Ok("2 adapters".to_owned()));
+    }
+
+    #[test]
+    fn the_program_gets_the_adapter_and_a_folder_that_the_page_does_not_name() {
+        let parts = all(Path::new("reformer"), Path::new("the-folder"), Some("RTX 4090"));
+        let names: Vec<_> = parts.iter().map(|part| part.name).collect();
+        assert_eq!(names, ["conformance", "identities", "training", "products", "training_step"]);
+        let given: Vec<_> = parts[2].command.get_args().map(|argument| argument.to_string_lossy()).collect();
+        assert!(given.windows(2).any(|pair| pair == ["--adapter", "RTX 4090"]), "{given:?}");
+        assert!(given.iter().any(|argument| argument.starts_with("the-folder")), "{given:?}");
+        assert!(parts.iter().all(|part| !part.typed.contains("the-folder")));
+    }
+}
