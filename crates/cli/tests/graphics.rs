@@ -5,21 +5,7 @@
 
 mod harness;
 
-use harness::{SMALL, call_with_drivers, folder, positive};
-
-/// The first adapter, by name and kind; where CI demands one, its absence is a failure.
-fn adapter() -> Option<String> {
-    let folder = folder();
-    let list = call_with_drivers(folder.path(), &["info", "--adapters", "--json"]).ended(0).object();
-    let adapters = list["adapters"].as_array().expect("a list");
-    let gpu = adapters.iter().find(|entry| entry["backend"] == "gpu" && entry["adapter"].is_string());
-    let here = gpu.and_then(|entry| entry["adapter"].as_str()).map(str::to_owned);
-    assert!(
-        here.is_some() || std::env::var_os("CI").is_none(),
-        "CI runs the GPU's tests, but this machine has no adapter"
-    );
-    here
-}
+use harness::{SMALL, adapter, call_with_drivers, folder, positive};
 
 #[test]
 fn a_run_on_the_gpu_learns_and_talks() {

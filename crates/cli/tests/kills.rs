@@ -6,20 +6,27 @@ mod harness;
 
 use harness::{call, program, write_dialogues};
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// How often the test kills when nobody says how often.
-const KILLS: usize = 5;
 /// Names how often to kill.
 const VARIABLE: &str = "REFORMER_KILLS";
-/// Enough steps that a run takes longer than all of its kills leave it between them.
-const STEPS: &str = "60";
 
-fn train(folder: &Path, run: &str, more: &[&str]) -> std::process::Command {
-    let mut command = program(folder);
+/// Where the runs are, and how many they are.
+struct Place {
+    backend: &'static str,
+    program: fn(&Path) -> Command,
+    /// How often the test kills when nobody says how often.
+    kills: usize,
+    /// Enough steps that a run takes longer than all of its kills leave it between them.
+    steps: &'static str,
+}
+
+fn train(place: &Place, folder: &Path, run: &str, more: &[&str]) -> Command {
+    let mut command = (place.program)(folder);
     command.args(["train", "--preset", "tiny", "--data", "dialogues.jsonl", "--vocabulary", "300", "--length", "64"]);
-    command.args(["--batch", "4", "--save-every", "2", "--evaluate-every", "7", "--steps", STEPS, "--json"]);
-    command.args(["--run", run]).args(more);
+    command.args(["--batch", "4", "--save-every", "2", "--evaluate-every", "7", "--steps", place.steps, "--json"]);
+    command.args(["--backend", place.backend, "--run", run]).args(more);
     command
 }
 
@@ -37,16 +44,29 @@ impl Moments {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "twenty kills by hand should say what they showed")]
 fn killed_and_resumed_is_the_same_as_left_alone() {
-    let kills = std::env::var(VARIABLE).ok().and_then(|number| number.parse().ok()).unwrap_or(KILLS);
+    kill(&Place { backend: "cpu", program, kills: 5, steps: "60" });
+}
+
+/// Two processes on one adapter give the same bits, too. It takes seconds to start, so it is killed less often.
+#[cfg(feature = "gpu")]
+#[test]
+fn killed_and_resumed_on_the_gpu_is_the_same_as_left_alone() {
+    if harness::adapter().is_some() {
+        kill(&Place { backend: "gpu", program: harness::program_with_drivers, kills: 2, steps: "20" });
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "twenty kills by hand should say what they showed")]
+fn kill(place: &Place) {
+    let kills = std::env::var(VARIABLE).ok().and_then(|number| number.parse().ok()).unwrap_or(place.kills);
     let seed = u64::from(std::process::id()) << 1 | 1;
     let mut moments = Moments(seed);
     let folder = tempfile::tempdir().expect("a temporary folder");
     write_dialogues(&folder.path().join("dialogues.jsonl"));
 
     let begin = Instant::now();
-    let whole = train(folder.path(), "whole", &[]).output().expect("it runs");
+    let whole = train(place, folder.path(), "whole", &[]).output().expect("it runs");
     assert!(whole.status.success(), "{}", String::from_utf8_lossy(&whole.stderr));
     let longest = begin.elapsed();
     let parameters = |output: &[u8]| {
@@ -63,7 +83,7 @@ fn killed_and_resumed_is_the_same_as_left_alone() {
     while killed < kills {
         // A run that got through is checked, and the next one begins.
         let name = format!("killed-{run}");
-        let mut child = train(folder.path(), &name, &["--resume"]).spawn().expect("it runs");
+        let mut child = train(place, folder.path(), &name, &["--resume"]).spawn().expect("it runs");
         let drain = std::thread::spawn({
             let mut stdout = child.stdout.take().expect("piped");
             move || {
@@ -87,7 +107,7 @@ fn killed_and_resumed_is_the_same_as_left_alone() {
         killed += 1;
     }
     let name = format!("killed-{run}");
-    let last = train(folder.path(), &name, &["--resume"]).output().expect("it runs");
+    let last = train(place, folder.path(), &name, &["--resume"]).output().expect("it runs");
     assert!(last.status.success(), "seed {seed}: {}", String::from_utf8_lossy(&last.stderr));
     assert_eq!(parameters(&last.stdout), expected, "seed {seed}, run {run}, {killed} kills");
     // What was killed can be used like any other.

@@ -29,7 +29,7 @@ pub fn program(folder: &Path) -> Command {
 }
 
 /// The program with the drivers of this machine.
-fn program_with_drivers(folder: &Path) -> Command {
+pub fn program_with_drivers(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reformer"));
     command.current_dir(folder).env("REFORMER_DATA", folder.join("no-data")).env_remove("COLUMNS");
     command.env("REFORMER_CACHE", std::env::temp_dir().join("reformer-test-cache"));
@@ -193,4 +193,18 @@ pub fn shared() -> &'static TempDir {
         train(folder.path(), &["--steps", "20", "--run", "run", "--json"]).ended(0);
         folder
     })
+}
+
+/// The first adapter, by name and kind; where CI demands one, its absence is a failure.
+pub fn adapter() -> Option<String> {
+    let folder = folder();
+    let list = call_with_drivers(folder.path(), &["info", "--adapters", "--json"]).ended(0).object();
+    let adapters = list["adapters"].as_array().expect("a list");
+    let gpu = adapters.iter().find(|entry| entry["backend"] == "gpu" && entry["adapter"].is_string());
+    let here = gpu.and_then(|entry| entry["adapter"].as_str()).map(str::to_owned);
+    assert!(
+        here.is_some() || std::env::var_os("CI").is_none(),
+        "CI runs the GPU's tests, but this machine has no adapter"
+    );
+    here
 }
