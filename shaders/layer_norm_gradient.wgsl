@@ -1,6 +1,6 @@
 // The gradient of a layer norm into its stream, or into two streams side by side, and the moments that it needs. Gradients of
 // scale and shift are in norm_sums.wgsl. One invocation a row.
-#include "shared/stream.wgsl"
+#include "shared/moments.wgsl"
 
 struct Parameters {
     // The first row in the stream's segment, and how many.
@@ -27,14 +27,6 @@ struct Parameters {
 @group(0) @binding(6) var<storage, read> other: array<u32>;
 @group(0) @binding(7) var<storage, read_write> other_dx: array<f32>;
 
-fn one(index: u32) -> f32 {
-    return stream_value(x[index], parameters.fraction_bits);
-}
-
-fn two(index: u32) -> f32 {
-    return stream_value(other[index], parameters.fraction_bits);
-}
-
 /// Mean and 1/deviation of a stream's rows, as in normalize.wgsl.
 @compute @workgroup_size(64)
 fn row_moments(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -43,19 +35,9 @@ fn row_moments(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let width = parameters.width;
-    let start = (parameters.first_row + row) * width;
-    var sum = 0.0;
-    for (var i = 0u; i < width; i += 1u) {
-        sum += one(start + i);
-    }
-    let mean = sum / f32(width);
-    var squares = 0.0;
-    for (var i = 0u; i < width; i += 1u) {
-        let difference = one(start + i) - mean;
-        squares += difference * difference;
-    }
-    moments[2u * row] = mean;
-    moments[2u * row + 1u] = 1.0 / sqrt(squares / f32(width) + parameters.epsilon);
+    let own = moments_of_one((parameters.first_row + row) * width, width, parameters.epsilon);
+    moments[2u * row] = own.mean;
+    moments[2u * row + 1u] = own.inverse;
 }
 
 @compute @workgroup_size(64)

@@ -1,5 +1,5 @@
 // Layer norm of a stream, or of two streams side by side, into a tile of rows. Its gradient is in layer_norm_gradient.wgsl.
-#include "shared/stream.wgsl"
+#include "shared/moments.wgsl"
 
 struct Parameters {
     // The first row in the stream's segment, and how many.
@@ -20,12 +20,14 @@ struct Parameters {
 @group(0) @binding(5) var<storage, read_write> moments: array<f32>;
 @group(0) @binding(6) var<storage, read> other: array<u32>;
 
-fn one(index: u32) -> f32 {
-    return stream_value(x[index], parameters.fraction_bits);
+/// (x - mean)/deviation, scaled and shifted. Explicit fma: decoding and the forward pass have the same bits.
+fn scaled(value: f32, own: Moments, column: u32) -> f32 {
+    return fma((value - own.mean) * own.inverse, gamma[column], beta[column]);
 }
 
-fn two(index: u32) -> f32 {
-    return stream_value(other[index], parameters.fraction_bits);
+fn keep_moments(row: u32, own: Moments) {
+    moments[2u * row] = own.mean;
+    moments[2u * row + 1u] = own.inverse;
 }
 
 @compute @workgroup_size(64)
@@ -36,22 +38,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let width = parameters.width;
     let start = (parameters.first_row + row) * width;
-    var sum = 0.0;
+    let own = moments_of_one(start, width, parameters.epsilon);
     for (var i = 0u; i < width; i += 1u) {
-        sum += one(start + i);
+        normed[row * width + i] = scaled(one(start + i), own, i);
     }
-    let mean = sum / f32(width);
-    var squares = 0.0;
-    for (var i = 0u; i < width; i += 1u) {
-        let difference = one(start + i) - mean;
-        squares += difference * difference;
-    }
-    let inverse = 1.0 / sqrt(squares / f32(width) + parameters.epsilon);
-    for (var i = 0u; i < width; i += 1u) {
-        normed[row * width + i] = (one(start + i) - mean) * inverse * gamma[i] + beta[i];
-    }
-    moments[2u * row] = mean;
-    moments[2u * row + 1u] = inverse;
+    keep_moments(row, own);
 }
 
 @compute @workgroup_size(64)
@@ -62,29 +53,11 @@ fn both(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let width = parameters.width;
     let start = (parameters.first_row + row) * width;
-    var sum = 0.0;
-    for (var i = 0u; i < width; i += 1u) {
-        sum += one(start + i);
-    }
-    for (var i = 0u; i < width; i += 1u) {
-        sum += two(start + i);
-    }
-    let mean = sum / f32(2u * width);
-    var squares = 0.0;
-    for (var i = 0u; i < width; i += 1u) {
-        let difference = one(start + i) - mean;
-        squares += difference * difference;
-    }
-    for (var i = 0u; i < width; i += 1u) {
-        let difference = two(start + i) - mean;
-        squares += difference * difference;
-    }
-    let inverse = 1.0 / sqrt(squares / f32(2u * width) + parameters.epsilon);
+    let own = moments_of_both(start, width, parameters.epsilon);
     let out = row * 2u * width;
     for (var i = 0u; i < width; i += 1u) {
-        normed[out + i] = (one(start + i) - mean) * inverse * gamma[i] + beta[i];
-        normed[out + width + i] = (two(start + i) - mean) * inverse * gamma[width + i] + beta[width + i];
+        normed[out + i] = scaled(one(start + i), own, i);
+        normed[out + width + i] = scaled(two(start + i), own, width + i);
     }
-    moments[2u * row] = mean;
-    moments[2u * row + 1u] = inverse;
+    keep_moments(row, own);
 }

@@ -32,7 +32,8 @@ fn stream_add(word: u32, share: f32, sign: i32, fraction_bits: u32) -> u32 {
     if fraction_bits == PLAIN {
         return bitcast<u32>(bitcast<f32>(word) + f32(sign) * share);
     }
-    // The reciprocal of a power of two is exact, and so is the product.
-    let integer = i32(round(share / stream_unit(fraction_bits)));
+    // 2^fraction_bits: the product is exact, where a driver's division need not be.
+    let units = bitcast<f32>((127u + fraction_bits) << 23u);
+    let integer = i32(round(share * units));
     return bitcast<u32>(bitcast<i32>(word) + sign * integer);
 }
