@@ -45,7 +45,8 @@ fn commands(arguments: &[String]) -> Vec<Vec<String>> {
     test.extend(arguments.iter().cloned());
     let mut commands = vec![test];
     if arguments.is_empty() {
-        commands.push(["bench", "--package", "reformer-benches", "--no-run"].map(String::from).to_vec());
+        // With the features of the whole workspace, as above: one package alone would compile its dependencies again.
+        commands.push(["build", "--release", "--workspace", "--bench", "*"].map(String::from).to_vec());
     }
     commands
 }
@@ -63,7 +64,7 @@ mod tests {
     fn the_whole_workspace_unless_a_crate_is_named() {
         assert_eq!(
             lines(&[]),
-            ["test --release --workspace", "bench --package reformer-benches --no-run"],
+            ["test --release --workspace", "build --release --workspace --bench *"],
             "all tests, and benches compile"
         );
         assert_eq!(lines(&["-p", "reformer-cpu"]), ["test --release -p reformer-cpu"]);
