@@ -34,6 +34,8 @@ const PAGES: &str = "docs/gpu-results";
 pub fn run(arguments: &[String]) -> anyhow::Result<u8> {
     let wish = Wish::parse(arguments)?;
     let root = workspace::root();
+    // Before anything is built: what is checked out may change while the parts run.
+    let commit = commit(root);
     let program = forward::build_reformer()?;
     let adapters = adapters(&program);
     let chosen = match &adapters {
@@ -49,7 +51,7 @@ pub fn run(arguments: &[String]) -> anyhow::Result<u8> {
     let page = Page {
         adapter: chosen.cloned(),
         best: adapters.as_ref().ok().and_then(|list| list.first()).cloned(),
-        commit: commit(root),
+        commit,
         seconds_since_1970: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs()),
         reports,
     };
