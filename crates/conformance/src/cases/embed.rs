@@ -17,8 +17,12 @@ const POSITIONS: usize = 35;
 const ROUNDINGS: usize = 3;
 
 /// The two or three shapes of the tables.
-pub(super) fn table_shapes(position: PositionKind, width: usize) -> Vec<(&'static str, reformer_tensor::Shape)> {
-    let mut shapes = vec![("table", shape![VOCABULARY, width])];
+pub(super) fn table_shapes(
+    vocabulary: usize,
+    position: PositionKind,
+    width: usize,
+) -> Vec<(&'static str, reformer_tensor::Shape)> {
+    let mut shapes = vec![("table", shape![vocabulary, width])];
     match position {
         PositionKind::Learned => shapes.push(("position table", shape![POSITIONS, width])),
         PositionKind::Axial { outer, inner, outer_width } => {
@@ -44,7 +48,7 @@ pub(super) fn places(fixture: &mut Fixture, vocabulary: usize) -> [reformer_tens
 fn case(rows: usize, width: usize, position: PositionKind, dropout: Dropout, stream: DType) -> Case {
     let build = move |fixture: &mut Fixture| {
         let [tokens, positions, key] = places(fixture, VOCABULARY);
-        let mut tables: Vec<_> = table_shapes(position, width)
+        let mut tables: Vec<_> = table_shapes(VOCABULARY, position, width)
             .into_iter()
             .map(|(name, shape)| fixture.parameter(name, shape, 0.1, 1.0))
             .collect();
@@ -70,6 +74,11 @@ pub(super) fn axial() -> Case {
 
 pub(super) fn axial_dropout() -> Case {
     case(513, 17, AXIAL, DROP, DType::STREAM)
+}
+
+/// Long and wide enough to be cut where a device binds little at once.
+pub(super) fn across_segments() -> Case {
+    case(1100, 40, AXIAL, DROP, DType::STREAM)
 }
 
 pub(super) fn plain_stream() -> Case {

@@ -38,6 +38,11 @@ pub(super) fn many_tensors() -> Case {
     case(&[61, 1, 513, 8, 130])
 }
 
+/// More blocks than a workgroup has invocations.
+pub(super) fn many_blocks() -> Case {
+    case(&[1; 300])
+}
+
 pub(super) fn across_blocks() -> Case {
     case(&[4096, 4097, 10_001])
 }

@@ -1,17 +1,17 @@
 //! Cases of `head_loss_gradient`.
 
-use super::head_loss::{ACROSS, EMPTY_BLOCK, HOLES, LARGE, ODD, ONE_ROW, PLAIN_STREAM, Sizes};
+use super::head_loss::{ACROSS, EMPTY_BLOCK, HOLES, LARGE, NAN_HOLES, ODD, ONE_ROW, PLAIN_STREAM, Sizes};
 use super::operands::{head, targets};
 use crate::case::Case;
-use crate::fixture::{Fixture, Home};
+use crate::fixture::Fixture;
 use crate::tolerance::Tolerance;
 use reformer_tensor::op::HeadParameters;
 use reformer_tensor::shape;
 
 fn case(sizes: Sizes) -> Case {
     Case::new(sizes.rows, move |fixture: &mut Fixture| {
-        let Sizes { rows, width, vocabulary, sharpness, holes, stream } = sizes;
-        let [y1, y2] = ["y1", "y2"].map(|name| fixture.stream(name, width, stream, Home::Input));
+        let Sizes { rows, width, vocabulary, sharpness, holes, .. } = sizes;
+        let [y1, y2] = sizes.streams(fixture);
         let head = head(fixture, width, vocabulary, sharpness);
         let (targets, weights) = targets(fixture, vocabulary, holes);
         // A probability's relative error is its logit's error, twice (z has it, too), and the sum's.
@@ -55,6 +55,10 @@ pub(super) fn unscored_rows() -> Case {
 
 pub(super) fn unscored_block() -> Case {
     case(EMPTY_BLOCK)
+}
+
+pub(super) fn unscored_nan() -> Case {
+    case(NAN_HOLES)
 }
 
 pub(super) fn across_blocks() -> Case {

@@ -32,8 +32,8 @@ macro_rules! catalogue {
     () => { $crate::catalogue! { @list @tests } };
     (@list @$then:ident) => { $crate::catalogue! { @$then
         zeros: vector, matrix;
-        embed: one_row, learned, axial, axial_dropout, plain_stream, exact_ties;
-        embed_gradient: one_row, learned_repeated, axial_dropout, across_blocks;
+        embed: one_row, learned, axial, axial_dropout, across_segments, plain_stream, exact_ties;
+        embed_gradient: one_row, learned_repeated, axial_dropout, across_blocks, many_entries;
         project_heads: one_row, middle_heads, three_weights, across_tiles, wide, plain_stream, off_centre, small_rows, constant_rows;
         project_heads_gradient: one_row, middle_heads, three_weights, across_blocks, plain_stream;
         layer_norm_gradient: one_row, odd, across_blocks, plain_stream, off_centre;
@@ -55,10 +55,10 @@ macro_rules! catalogue {
         merge_heads_gradient: one_row, middle_heads, across_blocks, dropout;
         feed_forward: one_row, gelu, relu, dropout, taken_off, across_tiles, plain_stream, in_place, exact_ties;
         feed_forward_gradient: one_row, gelu, relu, dropout, rebuild, across_blocks, plain_stream;
-        head_loss: one_row, odd, unscored_rows, unscored_block, across_tiles, large_vocabulary, plain_stream, sharp;
-        head_loss_gradient: one_row, odd, unscored_rows, unscored_block, across_blocks, large_vocabulary, plain_stream;
-        logits: one_row, odd, repeated, plain_stream;
-        gradient_norm: one_number, many_tensors, across_blocks;
+        head_loss: one_row, odd, unscored_rows, unscored_block, unscored_nan, across_tiles, large_vocabulary, plain_stream, sharp;
+        head_loss_gradient: one_row, odd, unscored_rows, unscored_block, unscored_nan, across_blocks, large_vocabulary, plain_stream;
+        logits: one_row, odd, repeated, across_segments, plain_stream;
+        gradient_norm: one_number, many_tensors, across_blocks, many_blocks;
         adamw: first_step, clipped, no_decay, many;
     } };
     (@tests $($op:ident: $($name:ident),*;)*) => {

@@ -50,6 +50,11 @@ pub(crate) fn head(fixture: &mut Fixture, width: usize, vocabulary: usize, sharp
     }
 }
 
+/// Whether a row is unscored where some are.
+pub(crate) fn is_hole(row: usize) -> bool {
+    row % 3 == 1 || (ROW_BLOCK..2 * ROW_BLOCK).contains(&row)
+}
+
 /// Targets below the vocabulary, and weights of scored rows; every third row is unscored if `holes`, and all of the second
 /// block of rows, with a target that does not exist.
 pub(crate) fn targets(
@@ -58,7 +63,7 @@ pub(crate) fn targets(
     holes: bool,
 ) -> (reformer_tensor::Tensor, reformer_tensor::Tensor) {
     let rows = fixture.rows;
-    let hole = |row: usize| holes && (row % 3 == 1 || (ROW_BLOCK..2 * ROW_BLOCK).contains(&row));
+    let hole = |row: usize| holes && is_hole(row);
     let targets = fixture.choices("targets", rows, vocabulary).into_iter().enumerate();
     let targets = targets.map(|(row, target)| if hole(row) { u32::MAX } else { target }).collect();
     let targets = fixture.integers("targets", shape![rows], targets);
