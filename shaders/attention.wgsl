@@ -1,8 +1,8 @@
 // `attention`, forward: an invocation a (head, token), keys one after another in slot order, each logit computed twice: for the
 // round's maximum and for its sums. Rounds are merged in ascending order. Its sums are those of shared/softmax.wgsl.
 #include "shared/indexing.wgsl"
-#include "shared/softmax.wgsl"
-#include "shared/sets.wgsl"
+#include "shared/sums.wgsl"
+#include "shared/rounds.wgsl"
 
 /// At least the head's width.
 const HEAD_WIDTH: u32 = 64; // one of 8, 16, 32, 64, 128, 256
@@ -31,30 +31,8 @@ struct Parameters {
 @group(0) @binding(5) var<storage, read> key: array<f32>;
 @group(0) @binding(6) var<storage, read> segments: array<u32>;
 
-/// The query's sums of values, of all rounds so far and of this one.
-var<private> sums: array<f32, HEAD_WIDTH>;
-var<private> round_sums: array<f32, HEAD_WIDTH>;
-
 fn vector_at(head: u32, token: u32) -> u32 {
     return (token * parameters.heads + head) * parameters.head_width;
-}
-
-fn interval_at(head: u32, round: u32, token: u32) -> Interval {
-    return intervals[(head * parameters.rounds + round) * parameters.rows + token];
-}
-
-fn key_at(head: u32, round: u32, slot: u32) -> u32 {
-    return order[(head * parameters.rounds + round) * parameters.rows + slot];
-}
-
-/// Whether a round before this one shows the key to the query.
-fn is_taken(head: u32, round: u32, query_token: u32, key_token: u32) -> bool {
-    for (var earlier = 0u; earlier < round; earlier += 1u) {
-        if sees(interval_at(head, earlier, query_token), interval_at(head, earlier, key_token).slot) {
-            return true;
-        }
-    }
-    return false;
 }
 
 fn shared_logit(head: u32, query_token: u32, key_token: u32) -> f32 {
@@ -81,21 +59,6 @@ fn separate_logit(head: u32, query_token: u32, key_token: u32) -> f32 {
     return sum;
 }
 
-fn clear_sums() {
-    for (var d = 0u; d < parameters.head_width; d += 1u) {
-        sums[d] = 0.0;
-        round_sums[d] = 0.0;
-    }
-}
-
-/// This round's sums onto those so far; the next round starts from nothing.
-fn merge_sums(factor: f32) {
-    for (var d = 0u; d < parameters.head_width; d += 1u) {
-        sums[d] = merged_value(sums[d], factor, round_sums[d]);
-        round_sums[d] = 0.0;
-    }
-}
-
 fn add_value(head: u32, key_token: u32, weight: f32) {
     let v = vector_at(head, key_token);
     for (var d = 0u; d < parameters.head_width; d += 1u) {
@@ -104,10 +67,7 @@ fn add_value(head: u32, key_token: u32, weight: f32) {
 }
 
 fn finish(head: u32, token: u32, running: Running) {
-    let out = vector_at(head, token);
-    for (var d = 0u; d < parameters.head_width; d += 1u) {
-        context[out + d] = sums[d] / running.sum;
-    }
+    store_context(vector_at(head, token), running);
     z[head * parameters.rows + token] = log_sum(running);
 }
 
@@ -126,7 +86,7 @@ fn lsh(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) gr
         var most = NO_LOGIT;
         var is_new = false;
         for (var slot = own.low; slot <= own.slot; slot += 1u) {
-            let key_token = key_at(head, round, slot);
+            let key_token = token_in(head, round, slot);
             if !is_taken(head, round, token, key_token) {
                 most = max(most, shared_logit(head, token, key_token));
                 is_new = true;
@@ -139,7 +99,7 @@ fn lsh(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) gr
         let maximum = max(running.maximum, most);
         var sum = 0.0;
         for (var slot = own.low; slot <= own.slot; slot += 1u) {
-            let key_token = key_at(head, round, slot);
+            let key_token = token_in(head, round, slot);
             if !is_taken(head, round, token, key_token) {
                 let weight = weight(shared_logit(head, token, key_token), maximum);
                 sum += weight;

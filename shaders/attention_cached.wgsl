@@ -1,7 +1,7 @@
 // `attention_cached`: an invocation a (cache row, head) walks its tokens in order, puts each into the cache and sums over what the
 // cache then holds, as attention.wgsl does over slots: same keys, same order, same sums. The cache is laid out as `CacheLayout` says.
 #include "shared/indexing.wgsl"
-#include "shared/softmax.wgsl"
+#include "shared/sums.wgsl"
 
 /// At least the head's width.
 const HEAD_WIDTH: u32 = 64; // one of 8, 16, 32, 64, 128, 256
@@ -50,10 +50,6 @@ struct Step {
 // Local and full.
 @group(0) @binding(7) var<storage, read> key: array<f32>;
 
-/// The query's sums of values, of all rounds so far and of this one.
-var<private> sums: array<f32, HEAD_WIDTH>;
-var<private> round_sums: array<f32, HEAD_WIDTH>;
-
 /// One (cache row, head): where its entries and its index start.
 struct Cache {
     entries: u32,
@@ -77,31 +73,10 @@ fn logit(query_start: u32, cache: Cache, entry: u32) -> f32 {
     return sum;
 }
 
-fn clear_sums() {
-    for (var d = 0u; d < parameters.head_width; d += 1u) {
-        sums[d] = 0.0;
-        round_sums[d] = 0.0;
-    }
-}
-
-/// This round's sums onto those so far; the next round starts from nothing.
-fn merge_sums(factor: f32) {
-    for (var d = 0u; d < parameters.head_width; d += 1u) {
-        sums[d] = merged_value(sums[d], factor, round_sums[d]);
-        round_sums[d] = 0.0;
-    }
-}
-
 fn add_value(cache: Cache, entry: u32, weight: f32) {
     let v = entry_at(cache, entry);
     for (var d = 0u; d < parameters.head_width; d += 1u) {
         round_sums[d] = fma(weight, values[v + d], round_sums[d]);
-    }
-}
-
-fn finish(out: u32, running: Running) {
-    for (var d = 0u; d < parameters.head_width; d += 1u) {
-        context[out + d] = sums[d] / running.sum;
     }
 }
 
@@ -253,7 +228,7 @@ fn attend_lists(cache: Cache, head: u32, token: u32, own: u32) {
         merge_sums(factor);
         running = merged(running, most, factor, sum);
     }
-    finish(start, running);
+    store_context(start, running);
 }
 
 /// Local and full: entries go by position.
@@ -293,6 +268,6 @@ fn in_order(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
             add_value(cache, entry, weight);
         }
         merge_sums(factor);
-        finish(start, merged(before, most, factor, sum));
+        store_context(start, merged(before, most, factor, sum));
     }
 }

@@ -2,7 +2,7 @@
 // order and rounds in ascending order, so that nobody adds to what another one sums.
 #include "shared/indexing.wgsl"
 #include "shared/softmax.wgsl"
-#include "shared/sets.wgsl"
+#include "shared/rounds.wgsl"
 
 /// At least the head's width.
 const HEAD_WIDTH: u32 = 64; // one of 8, 16, 32, 64, 128, 256
@@ -55,24 +55,6 @@ fn vector_at(head: u32, token: u32) -> u32 {
 
 fn facts_of(head: u32, token: u32) -> Facts {
     return facts[head * parameters.rows + token];
-}
-
-fn interval_at(head: u32, round: u32, token: u32) -> Interval {
-    return intervals[(head * parameters.rounds + round) * parameters.rows + token];
-}
-
-fn token_in(head: u32, round: u32, slot: u32) -> u32 {
-    return order[(head * parameters.rounds + round) * parameters.rows + slot];
-}
-
-/// Whether a round before this one shows the key to the query.
-fn is_taken(head: u32, round: u32, query_token: u32, key_token: u32) -> bool {
-    for (var earlier = 0u; earlier < round; earlier += 1u) {
-        if sees(interval_at(head, earlier, query_token), interval_at(head, earlier, key_token).slot) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /// p = exp(logit - z).

@@ -3,7 +3,7 @@
 // The arithmetic of a row is that of attention.wgsl, in the same order.
 #include "shared/indexing.wgsl"
 #include "shared/softmax.wgsl"
-#include "shared/sets.wgsl"
+#include "shared/rounds.wgsl"
 
 struct Parameters {
     // The head of the first chunk.
@@ -66,22 +66,14 @@ fn query_of(at: u32) -> Query {
     return Query(is_there, parameters.first_head + chunk / parameters.stride, slot, column, first_key);
 }
 
-fn interval_at(head: u32, round: u32, token: u32) -> Interval {
-    return intervals[(head * parameters.rounds + round) * parameters.rows + token];
+/// Keys of the table, from `first` to `end`, that a query's interval shows it.
+struct Seen {
+    first: u32,
+    end: u32,
 }
 
-fn token_in(head: u32, slot: u32) -> u32 {
-    return order[(head * parameters.rounds + parameters.round) * parameters.rows + slot];
-}
-
-/// Whether a round before this one shows the key to the query.
-fn is_taken(head: u32, query_token: u32, key_token: u32) -> bool {
-    for (var earlier = 0u; earlier < parameters.round; earlier += 1u) {
-        if sees(interval_at(head, earlier, query_token), interval_at(head, earlier, key_token).slot) {
-            return true;
-        }
-    }
-    return false;
+fn seen(query: Query, low: u32) -> Seen {
+    return Seen(u32(i32(low) - query.first_key), u32(i32(query.slot) - query.first_key) + 1u);
 }
 
 fn clear_keys(query: Query, first: u32, end: u32) {
@@ -90,8 +82,8 @@ fn clear_keys(query: Query, first: u32, end: u32) {
     }
 }
 
-/// The weights of keys `first` to `end` of row `at` of the table, where logits are not NO_LOGIT, beside what came before.
-fn weigh(at: u32, query: Query, token: u32, first: u32, end: u32, most: f32) {
+/// The weights of the keys that row `at` of the table sees, where logits are not NO_LOGIT, beside what came before.
+fn weigh(at: u32, query: Query, token: u32, keys_seen: Seen, most: f32) {
     let row = query.head * parameters.rows + token;
     var before = Running(NO_LOGIT, 0.0);
     if parameters.round > 0u {
@@ -100,7 +92,7 @@ fn weigh(at: u32, query: Query, token: u32, first: u32, end: u32, most: f32) {
     let factor = rescaling(before, most);
     let maximum = max(before.maximum, most);
     var sum = 0.0;
-    for (var key = first; key < end; key += 1u) {
+    for (var key = keys_seen.first; key < keys_seen.end; key += 1u) {
         let place = query.column + key * parameters.chunk;
         if scores[place] == NO_LOGIT {
             scores[place] = 0.0;
@@ -126,15 +118,13 @@ fn lsh(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) gr
         clear_keys(query, 0u, keys);
         return;
     }
-    let token = token_in(query.head, query.slot);
-    let own = interval_at(query.head, parameters.round, token);
-    let first = u32(i32(own.low) - query.first_key);
-    let end = u32(i32(own.slot) - query.first_key) + 1u;
+    let token = token_in(query.head, parameters.round, query.slot);
+    let keys_seen = seen(query, interval_at(query.head, parameters.round, token).low);
     var most = NO_LOGIT;
-    for (var key = first; key < end; key += 1u) {
-        let key_token = token_in(query.head, u32(query.first_key + i32(key)));
+    for (var key = keys_seen.first; key < keys_seen.end; key += 1u) {
+        let key_token = token_in(query.head, parameters.round, u32(query.first_key + i32(key)));
         let place = query.column + key * parameters.chunk;
-        if is_taken(query.head, token, key_token) {
+        if is_taken(query.head, parameters.round, token, key_token) {
             scores[place] = NO_LOGIT;
         } else {
             if key_token == token {
@@ -143,15 +133,15 @@ fn lsh(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) gr
             most = max(most, scores[place]);
         }
     }
-    clear_keys(query, 0u, first);
-    clear_keys(query, end, keys);
+    clear_keys(query, 0u, keys_seen.first);
+    clear_keys(query, keys_seen.end, keys);
     if most == NO_LOGIT {
         // Nothing new: the sums stay as they are.
-        clear_keys(query, first, end);
+        clear_keys(query, keys_seen.first, keys_seen.end);
         factors[at] = 1.0;
         return;
     }
-    weigh(at, query, token, first, end, most);
+    weigh(at, query, token, keys_seen, most);
 }
 
 @compute @workgroup_size(LANES)
@@ -167,20 +157,19 @@ fn in_order(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
         return;
     }
     let low = first_in_order(query.slot, segments[query.slot], parameters.window);
-    let first = u32(i32(low) - query.first_key);
-    let end = u32(i32(query.slot) - query.first_key) + 1u;
+    let keys_seen = seen(query, low);
     var most = NO_LOGIT;
-    for (var key = first; key < end; key += 1u) {
+    for (var key = keys_seen.first; key < keys_seen.end; key += 1u) {
         most = max(most, scores[query.column + key * parameters.chunk]);
     }
-    clear_keys(query, 0u, first);
-    clear_keys(query, end, keys);
-    weigh(at, query, query.slot, first, end, most);
+    clear_keys(query, 0u, keys_seen.first);
+    clear_keys(query, keys_seen.end, keys);
+    weigh(at, query, query.slot, keys_seen, most);
 }
 
 /// p and dS = p·(do·v - delta) of a pair.
-fn set_gradient(place: u32, logit: f32, own: vec2<f32>) {
-    let p = weight(logit, own.x);
+fn set_gradient(place: u32, own: vec2<f32>) {
+    let p = weight(scores[place], own.x);
     scores[place] = p;
     d_scores[place] = p * (d_scores[place] - own.y);
 }
@@ -205,17 +194,15 @@ fn lsh_gradient(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workg
         clear_gradients(query, 0u, keys);
         return;
     }
-    let token = token_in(query.head, query.slot);
+    let token = token_in(query.head, parameters.round, query.slot);
     let above = upstream[query.head * parameters.rows + token];
-    let own = interval_at(query.head, parameters.round, token);
-    let first = u32(i32(own.low) - query.first_key);
-    let end = u32(i32(own.slot) - query.first_key) + 1u;
-    clear_gradients(query, 0u, first);
-    clear_gradients(query, end, keys);
-    for (var key = first; key < end; key += 1u) {
-        let key_token = token_in(query.head, u32(query.first_key + i32(key)));
+    let keys_seen = seen(query, interval_at(query.head, parameters.round, token).low);
+    clear_gradients(query, 0u, keys_seen.first);
+    clear_gradients(query, keys_seen.end, keys);
+    for (var key = keys_seen.first; key < keys_seen.end; key += 1u) {
+        let key_token = token_in(query.head, parameters.round, u32(query.first_key + i32(key)));
         let place = query.column + key * parameters.chunk;
-        if is_taken(query.head, token, key_token) {
+        if is_taken(query.head, parameters.round, token, key_token) {
             scores[place] = 0.0;
             d_scores[place] = 0.0;
         } else if key_token == token {
@@ -223,7 +210,7 @@ fn lsh_gradient(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workg
             scores[place] = weight(SELF_LOGIT, above.x);
             d_scores[place] = 0.0;
         } else {
-            set_gradient(place, scores[place], above);
+            set_gradient(place, above);
         }
     }
 }
@@ -242,12 +229,11 @@ fn in_order_gradient(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_
     }
     let above = upstream[query.head * parameters.rows + query.slot];
     let low = first_in_order(query.slot, segments[query.slot], parameters.window);
-    let first = u32(i32(low) - query.first_key);
-    let end = u32(i32(query.slot) - query.first_key) + 1u;
-    clear_gradients(query, 0u, first);
-    clear_gradients(query, end, keys);
-    for (var key = first; key < end; key += 1u) {
+    let keys_seen = seen(query, low);
+    clear_gradients(query, 0u, keys_seen.first);
+    clear_gradients(query, keys_seen.end, keys);
+    for (var key = keys_seen.first; key < keys_seen.end; key += 1u) {
         let place = query.column + key * parameters.chunk;
-        set_gradient(place, scores[place], above);
+        set_gradient(place, above);
     }
 }

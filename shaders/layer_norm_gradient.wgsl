@@ -1,5 +1,6 @@
 // The gradient of a layer norm into its stream, or into two streams side by side, and the moments that it needs. Gradients of
 // scale and shift are in norm_sums.wgsl. One invocation a row.
+#include "shared/indexing.wgsl"
 #include "shared/moments.wgsl"
 
 struct Parameters {
@@ -28,7 +29,7 @@ struct Parameters {
 @group(0) @binding(7) var<storage, read_write> other_dx: array<f32>;
 
 /// Mean and 1/deviation of a stream's rows, as in normalize.wgsl.
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn row_moments(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = id.x;
     if row >= parameters.rows {
@@ -40,7 +41,7 @@ fn row_moments(@builtin(global_invocation_id) id: vec3<u32>) {
     moments[2u * row + 1u] = own.inverse;
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = id.x;
     if row >= parameters.rows {
@@ -72,7 +73,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn both(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = id.x;
     if row >= parameters.rows {

@@ -1,4 +1,5 @@
 // Layer norm of a stream, or of two streams side by side, into a tile of rows. Its gradient is in layer_norm_gradient.wgsl.
+#include "shared/indexing.wgsl"
 #include "shared/moments.wgsl"
 
 struct Parameters {
@@ -30,7 +31,7 @@ fn keep_moments(row: u32, own: Moments) {
     moments[2u * row + 1u] = own.inverse;
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = id.x;
     if row >= parameters.rows {
@@ -45,7 +46,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     keep_moments(row, own);
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn both(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = id.x;
     if row >= parameters.rows {
