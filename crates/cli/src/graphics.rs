@@ -1,11 +1,10 @@
 //! The GPUs of this machine and backends on them. What is built without them is in `no_graphics.rs`; which is wanted, in
 //! `machine.rs`.
 
+use crate::folders;
 use crate::quantities::Bytes;
 use reformer_gpu::{AdapterKind, Choice, DeviceLimits, Gpu, Planner, adapters};
 use reformer_tensor::{Backend, BackendError};
-use std::env;
-use std::path::PathBuf;
 
 /// An adapter, for a list.
 pub struct Listed {
@@ -68,25 +67,9 @@ pub fn named(name: &str) -> Result<Box<dyn Backend>, BackendError> {
 fn open(choice: &Choice) -> Result<Box<dyn Backend>, BackendError> {
     let gpu = Gpu::new(choice)?;
     // Compiled kernels and measured choices are kept between runs; without a place for them both are made again.
-    let Some(folder) = cache_folder() else { return Ok(Box::new(gpu)) };
+    let Some(folder) = folders::named(CACHE).or_else(folders::cache) else { return Ok(Box::new(gpu)) };
     Ok(Box::new(gpu.cached(&folder).tuned(&folder)?))
 }
 
 /// What says where caches are, in place of the platform's folder.
 const CACHE: &str = "REFORMER_CACHE";
-
-/// The folder for what can be made again, where the platform keeps such.
-fn cache_folder() -> Option<PathBuf> {
-    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(folder) = variable(CACHE) {
-        return Some(folder);
-    }
-    let folder = if cfg!(windows) {
-        variable("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        variable("HOME").map(|home| home.join("Library/Caches"))
-    } else {
-        variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")))
-    };
-    folder.map(|folder| folder.join("reformer"))
-}

@@ -1,6 +1,7 @@
 //! What `--data` names: MultiWOZ, own dialogues, a text file or the sample; and where MultiWOZ is looked for when nothing is
 //! named. Reading dialogues is `multiwoz`'s, cutting text into splits is `trainer`'s.
 
+use crate::folders;
 use anyhow::{Context, bail};
 use reformer_multiwoz::{Source, Split};
 use reformer_session::{Speaker, Tokenizer};
@@ -176,21 +177,8 @@ impl Texts {
 pub fn places() -> Vec<PathBuf> {
     match env::var_os(VARIABLE) {
         Some(folder) => vec![Path::new(&folder).join(MULTIWOZ), PathBuf::from(folder)],
-        None => platform_folder().map(|folder| folder.join(MULTIWOZ)).into_iter().collect(),
+        None => folders::data().map(|folder| folder.join(MULTIWOZ)).into_iter().collect(),
     }
-}
-
-/// The folder for data where the platform keeps such.
-fn platform_folder() -> Option<PathBuf> {
-    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = if cfg!(windows) {
-        variable("APPDATA")
-    } else if cfg!(target_os = "macos") {
-        variable("HOME").map(|home| home.join("Library/Application Support"))
-    } else {
-        variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/share")))
-    };
-    folder.map(|folder| folder.join("reformer"))
 }
 
 fn turns(source: &Source, split: Split) -> anyhow::Result<Vec<Turns>> {

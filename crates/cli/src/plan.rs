@@ -8,7 +8,7 @@ use crate::presets::{Duration, Recipe};
 use crate::quantities::{Bytes, Count};
 use anyhow::{Context, anyhow};
 use reformer_model::{MemoryChoice, MemoryLimit, ModelConfig};
-use reformer_tensor::{Backend, LiveValue, PlanError};
+use reformer_tensor::{Backend, IMPOSSIBLE_BYTES, LiveValue, PlanError};
 use reformer_trainer::{Event, StepPlan, TrainError};
 use serde_json::{Map, Value, json};
 
@@ -46,10 +46,8 @@ pub fn run(arguments: &PlanArguments) -> anyhow::Result<()> {
 
 /// A plan that doesn't fit, in sizes that people read.
 pub fn memory_in_words(error: TrainError) -> anyhow::Error {
-    // A backend says so much of its scratch where it can't run the program at all.
-    const IMPOSSIBLE: u64 = u64::MAX / 4;
     match error {
-        TrainError::Plan(PlanError::Memory { needed, .. }) if needed >= IMPOSSIBLE => anyhow!(
+        TrainError::Plan(PlanError::Memory { needed, .. }) if needed >= IMPOSSIBLE_BYTES => anyhow!(
             "--backend gpu: a step has a tensor that can't be cut into what the device binds at once: lower --vocabulary or --width"
         ),
         TrainError::Plan(PlanError::Memory { needed, limit }) => anyhow!(

@@ -4,7 +4,7 @@ use crate::buffer::{Buffer, View, ViewMut};
 use crate::environment::{Environment, Fault, Kernels, Level, Operands};
 use crate::ops;
 use crate::scratch;
-use crate::store::{CpuStore, host_tensor, words_of};
+use crate::store::CpuStore;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use reformer_tensor::{
     Backend, BackendError, Checks, HostTensor, Inputs, Instruction, Location, Outputs, Plan, Prepared, Program,
@@ -176,7 +176,7 @@ impl CpuPrepared {
     ) -> Result<Outputs, RunError> {
         let foreign = || BackendError::Device("the store belongs to another backend".to_owned());
         let store = store.as_any_mut().downcast_mut::<CpuStore>().ok_or_else(foreign)?;
-        let inputs = self.inputs(inputs)?;
+        let inputs = self.plan.input_words(inputs)?;
         self.check_states(store)?;
         if self.checks == Checks::Poison {
             self.poison();
@@ -186,24 +186,10 @@ impl CpuPrepared {
         let outputs = self.plan.program.outputs.iter().map(|(name, id)| {
             let value = self.plan.program.info(*id);
             let words = self.words(*id, store, &inputs);
-            (name.clone(), host_tensor(&words[..value.shape.elements()], value.shape, value.dtype))
+            let words = words[..value.shape.elements()].to_vec();
+            (name.clone(), HostTensor::from_words(value.shape, value.dtype, words))
         });
         Ok(outputs.collect())
-    }
-
-    fn inputs<'a>(&self, inputs: &'a Inputs) -> Result<Vec<&'a [u32]>, RunError> {
-        let mut found = Vec::new();
-        for (name, id) in &self.plan.program.inputs {
-            let value = self.plan.program.info(*id);
-            let given = inputs.get(name);
-            let words = given.and_then(|tensor: &HostTensor| words_of(tensor, value.shape, value.dtype));
-            found.push(words.ok_or_else(|| RunError::Input {
-                name: name.clone(),
-                got: given.map_or_else(|| "missing".to_owned(), HostTensor::describe),
-                expected: value.dtype.describe(value.shape),
-            })?);
-        }
-        Ok(found)
     }
 
     fn check_states(&self, store: &CpuStore) -> Result<(), RunError> {
@@ -211,10 +197,7 @@ impl CpuPrepared {
             let value = self.plan.program.info(spec.value);
             let state =
                 store.states.get(&spec.name).ok_or_else(|| BackendError::Missing { name: spec.name.clone() })?;
-            if state.shape != value.shape || state.dtype != value.dtype {
-                let (got, expected) = (state.dtype.describe(state.shape), value.dtype.describe(value.shape));
-                return Err(BackendError::State { name: spec.name.clone(), got, expected }.into());
-            }
+            BackendError::unless_same(&spec.name, (state.shape, state.dtype), (value.shape, value.dtype))?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! States in memory: parameters, moments, gradient sums, caches. They outlive runs. Slots of a run are in `executor.rs`.
 
 use crate::buffer::Buffer;
-use reformer_tensor::{BackendError, DType, HostData, HostTensor, Shape, Store};
+use reformer_tensor::{BackendError, DType, HostTensor, Shape, Store};
 use std::any::Any;
 use std::collections::BTreeMap;
 
@@ -24,39 +24,10 @@ impl CpuStore {
     }
 }
 
-/// The words of a host tensor that fits (shape, dtype); doubles are no CPU type.
-pub(crate) fn words_of(tensor: &HostTensor, shape: Shape, dtype: DType) -> Option<&[u32]> {
-    if !tensor.fits(shape, dtype) {
-        return None;
-    }
-    match &tensor.data {
-        HostData::F32(data) => Some(bytemuck::cast_slice(data)),
-        HostData::U32(data) => Some(data),
-        HostData::I32(data) => Some(bytemuck::cast_slice(data)),
-        HostData::F64(_) => None,
-    }
-}
-
-/// A copy in host memory.
-pub(crate) fn host_tensor(words: &[u32], shape: Shape, dtype: DType) -> HostTensor {
-    match dtype {
-        DType::F32 => HostTensor::f32(shape, bytemuck::cast_slice(words).to_vec()),
-        DType::U32 => HostTensor::u32(shape, words.to_vec()),
-        DType::Fixed { .. } => HostTensor::i32(shape, bytemuck::cast_slice(words).to_vec()),
-    }
-}
-
 impl Store for CpuStore {
     fn declare(&mut self, name: &str, shape: Shape, dtype: DType) -> Result<(), BackendError> {
         if let Some(known) = self.states.get(name) {
-            if known.shape == shape && known.dtype == dtype {
-                return Ok(());
-            }
-            return Err(BackendError::State {
-                name: name.to_owned(),
-                got: known.dtype.describe(known.shape),
-                expected: dtype.describe(shape),
-            });
+            return BackendError::unless_same(name, (known.shape, known.dtype), (shape, dtype));
         }
         let state = State { buffer: Buffer::zeroed(shape.elements())?, shape, dtype };
         self.states.insert(name.to_owned(), state);
@@ -65,12 +36,8 @@ impl Store for CpuStore {
 
     fn write(&mut self, name: &str, tensor: &HostTensor) -> Result<(), BackendError> {
         let state = self.states.get_mut(name).ok_or_else(|| BackendError::Missing { name: name.to_owned() })?;
-        let Some(words) = words_of(tensor, state.shape, state.dtype) else {
-            return Err(BackendError::State {
-                name: name.to_owned(),
-                got: tensor.describe(),
-                expected: state.dtype.describe(state.shape),
-            });
+        let Some(words) = tensor.words(state.shape, state.dtype) else {
+            return Err(BackendError::unfit(name, tensor, state.shape, state.dtype));
         };
         state.buffer.words_mut().copy_from_slice(words);
         Ok(())
@@ -78,7 +45,7 @@ impl Store for CpuStore {
 
     fn read(&self, name: &str) -> Result<HostTensor, BackendError> {
         let state = self.state(name)?;
-        Ok(host_tensor(state.buffer.words(), state.shape, state.dtype))
+        Ok(HostTensor::from_words(state.shape, state.dtype, state.buffer.words().to_vec()))
     }
 
     fn names(&self) -> Vec<String> {

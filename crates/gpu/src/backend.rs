@@ -7,7 +7,7 @@ use crate::layout::{DeviceLimits, Layout};
 use crate::product::ProductVariant;
 use crate::recorder::{Kernels, Recording};
 use crate::store::GpuStore;
-use reformer_tensor::{Backend, BackendError, Checks, Plan, Prepared, Program, Store};
+use reformer_tensor::{Backend, BackendError, Checks, IMPOSSIBLE_BYTES, Plan, Prepared, Program, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -51,24 +51,20 @@ impl Gpu {
         self.device.device.destroy();
     }
 
-    pub(crate) fn device(&self) -> &Device {
-        &self.device
-    }
-
     /// What it runs on.
     pub fn described(&self) -> &Adapter {
         &self.device.adapter
     }
 }
 
-/// Bytes of scratch of a program's kernels on a device of these limits; more than any device has where it can't run there.
+/// Bytes of scratch of a program's kernels on a device of these limits; [`IMPOSSIBLE_BYTES`] where it can't run there.
 pub fn scratch_bytes(program: &Program, limits: DeviceLimits, kernels: Kernels) -> u64 {
     // Which variant of the product runs makes no difference to scratch.
     let product = ProductVariant::Simple;
     let all: Vec<usize> = (0..program.instructions.len()).collect();
     Layout::new(program, limits)
         .and_then(|layout| Recording::new(program, &all, layout, kernels, product))
-        .map_or(u64::MAX / 4, |recording| recording.scratch_bytes())
+        .map_or(IMPOSSIBLE_BYTES, |recording| recording.scratch_bytes())
 }
 
 impl Backend for Gpu {

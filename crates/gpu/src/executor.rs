@@ -7,7 +7,7 @@ use crate::indices;
 use crate::layout::Layout;
 use crate::recorder::{Dispatch, Place, Recording};
 use crate::stopwatch::Stopwatch;
-use crate::store::{GpuStore, host_tensor, words_of};
+use crate::store::GpuStore;
 use reformer_tensor::{
     BackendError, Checks, HostTensor, Inputs, Instruction, Location, Outputs, Plan, Prepared, RunError, Store, ValueId,
 };
@@ -153,18 +153,11 @@ impl GpuPrepared {
     }
 
     fn upload(&self, inputs: &Inputs) -> Result<(), RunError> {
-        for (number, (name, id)) in self.plan.program.inputs.iter().enumerate() {
-            let value = self.plan.program.info(*id);
-            let given = inputs.get(name);
-            let words = given.and_then(|tensor: &HostTensor| words_of(tensor, value.shape, value.dtype));
-            let words = words.ok_or_else(|| RunError::Input {
-                name: name.clone(),
-                got: given.map_or_else(|| "missing".to_owned(), HostTensor::describe),
-                expected: value.dtype.describe(value.shape),
-            })?;
+        for (segments, words) in self.inputs.iter().zip(self.plan.input_words(inputs)?) {
             let mut rest = words;
-            for (segment, buffer) in self.inputs[number].iter().enumerate() {
-                let (own, after) = rest.split_at(self.layout.array(&self.plan.program, *id).segment_words(segment));
+            for buffer in segments {
+                // No buffer is empty, though an input may be.
+                let (own, after) = rest.split_at(rest.len().min((buffer.size() / 4) as usize));
                 self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(own));
                 rest = after;
             }
@@ -177,10 +170,7 @@ impl GpuPrepared {
             let value = self.plan.program.info(spec.value);
             let state =
                 store.states.get(&spec.name).ok_or_else(|| BackendError::Missing { name: spec.name.clone() })?;
-            if state.shape != value.shape || state.dtype != value.dtype {
-                let (got, expected) = (state.dtype.describe(state.shape), value.dtype.describe(value.shape));
-                return Err(BackendError::State { name: spec.name.clone(), got, expected }.into());
-            }
+            BackendError::unless_same(&spec.name, (state.shape, state.dtype), (value.shape, value.dtype))?;
         }
         Ok(())
     }
@@ -255,7 +245,7 @@ impl GpuPrepared {
         let parts =
             (0..array.segments()).map(|at| self.segment(id, at, store).map(|(buffer, words)| (buffer, 0, words)));
         let words = self.device.download(&parts.collect::<Result<Vec<_>, _>>()?)?;
-        Ok(host_tensor(words, value.shape, value.dtype))
+        Ok(HostTensor::from_words(value.shape, value.dtype, words))
     }
 }
 

@@ -6,9 +6,6 @@ use reformer_shaders::entries::{layer_norm_gradient as rows_kernel, norm_sums};
 use reformer_tensor::BackendError;
 use reformer_tensor::op::{NORM_EPSILON, ROW_BLOCK};
 
-/// Invocations of a workgroup, one a row; the same number as in shaders/layer_norm_gradient.wgsl.
-const ROWS_OF_GROUP: usize = 64;
-
 /// What the gradient of a layer norm is made from, and where it goes.
 #[derive(Clone, Copy)]
 pub(crate) struct NormGradient<'a> {
@@ -44,7 +41,7 @@ pub(crate) fn moments(recorder: &mut Recorder<'_>, window: Window, x: Array) -> 
         dx_row: 0,
         accumulate: 0,
     };
-    recorder.dispatch(&rows_kernel::ROW_MOMENTS, parameters, &[place, moments], groups(window));
+    recorder.dispatch(&rows_kernel::ROW_MOMENTS, parameters, &[place, moments], Recorder::row_groups(window.rows));
     moments
 }
 
@@ -90,11 +87,7 @@ pub(crate) fn layer_norm_gradient(
             (&rows_kernel::BOTH, &norm_sums::BOTH)
         }
     };
-    recorder.dispatch(rows_entry, parameters, &rows_buffers, groups(window));
+    recorder.dispatch(rows_entry, parameters, &rows_buffers, Recorder::row_groups(window.rows));
     recorder.dispatch_elements(sums_entry, sums, &sums_buffers, streams.len() * width);
     Ok(())
-}
-
-fn groups(window: Window) -> [u32; 3] {
-    [window.rows.div_ceil(ROWS_OF_GROUP) as u32, 1, 1]
 }

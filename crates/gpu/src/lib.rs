@@ -24,6 +24,7 @@ mod spans;
 mod stopwatch;
 mod store;
 mod sums;
+pub mod testing;
 
 pub use adapter::{Adapter, AdapterKind, Choice, adapters};
 pub use backend::{Gpu, scratch_bytes};

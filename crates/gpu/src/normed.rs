@@ -35,8 +35,7 @@ pub(crate) fn normalize(
         epsilon: NORM_EPSILON,
     };
     let buffers = [place, recorder.whole(gamma)?, recorder.whole(beta)?, normed, moments];
-    let groups = [window.rows.div_ceil(64) as u32, 1, 1];
-    recorder.dispatch(&normalize::MAIN, parameters, &buffers, groups);
+    recorder.dispatch(&normalize::MAIN, parameters, &buffers, Recorder::row_groups(window.rows));
     Ok(Normed { normed: Matrix::new(normed, 0, width), moments })
 }
 
@@ -73,6 +72,6 @@ pub(crate) fn normalize_rows(
         epsilon: NORM_EPSILON,
     };
     let buffers = [first.place, recorder.whole(gamma)?, recorder.whole(beta)?, normed, moments, second.place];
-    recorder.dispatch(&normalize::BOTH, parameters, &buffers, [rows.div_ceil(64) as u32, 1, 1]);
+    recorder.dispatch(&normalize::BOTH, parameters, &buffers, Recorder::row_groups(rows));
     Ok(Normed { normed: Matrix::new(normed, 0, 2 * width), moments })
 }

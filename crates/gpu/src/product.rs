@@ -127,7 +127,7 @@ impl Gpu {
         repeats: usize,
         variants: &[ProductVariant],
     ) -> Result<Vec<(ProductVariant, Duration)>, BackendError> {
-        let device = self.device();
+        let device = &self.device;
         let bytes = 4 * (size * size) as u64;
         let operands = [device.buffer("a", bytes)?, device.buffer("b", bytes)?, device.buffer("c", bytes)?];
         let parameters = entries::product::Parameters {

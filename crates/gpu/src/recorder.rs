@@ -310,6 +310,11 @@ impl<'a> Recorder<'a> {
         [across as u32, groups.div_ceil(across) as u32, 1]
     }
 
+    /// Workgroups of kernels that have an invocation a row, for a window's rows: too few for a second dimension.
+    pub fn row_groups(rows: usize) -> [u32; 3] {
+        [rows.div_ceil(LANES) as u32, 1, 1]
+    }
+
     /// Fills `words` words of a buffer.
     pub fn fill(&mut self, place: Place, first: usize, words: usize, word: u32) {
         let parameters = entries::fill::Parameters { first: first as u32, count: words as u32, word };

@@ -1,7 +1,7 @@
 //! States on the device: parameters, moments, gradient sums, caches. They outlive runs. Slots of a run are in `executor.rs`.
 
 use crate::device::Device;
-use reformer_tensor::{BackendError, DType, HostData, HostTensor, Shape, Store};
+use reformer_tensor::{BackendError, DType, HostTensor, Shape, Store};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,39 +25,10 @@ impl GpuStore {
     }
 }
 
-/// The words of a host tensor that fits (shape, dtype); doubles are no GPU type.
-pub(crate) fn words_of(tensor: &HostTensor, shape: Shape, dtype: DType) -> Option<&[u32]> {
-    if !tensor.fits(shape, dtype) {
-        return None;
-    }
-    match &tensor.data {
-        HostData::F32(data) => Some(bytemuck::cast_slice(data)),
-        HostData::U32(data) => Some(data),
-        HostData::I32(data) => Some(bytemuck::cast_slice(data)),
-        HostData::F64(_) => None,
-    }
-}
-
-/// Words from the device in host memory.
-pub(crate) fn host_tensor(words: Vec<u32>, shape: Shape, dtype: DType) -> HostTensor {
-    match dtype {
-        DType::F32 => HostTensor::f32(shape, bytemuck::cast_vec(words)),
-        DType::U32 => HostTensor::u32(shape, words),
-        DType::Fixed { .. } => HostTensor::i32(shape, bytemuck::cast_vec(words)),
-    }
-}
-
 impl Store for GpuStore {
     fn declare(&mut self, name: &str, shape: Shape, dtype: DType) -> Result<(), BackendError> {
         if let Some(known) = self.states.get(name) {
-            if known.shape == shape && known.dtype == dtype {
-                return Ok(());
-            }
-            return Err(BackendError::State {
-                name: name.to_owned(),
-                got: known.dtype.describe(known.shape),
-                expected: dtype.describe(shape),
-            });
+            return BackendError::unless_same(name, (known.shape, known.dtype), (shape, dtype));
         }
         let buffer = self.device.buffer(name, (shape.elements() * dtype.bytes()) as u64)?;
         self.states.insert(name.to_owned(), State { buffer, shape, dtype });
@@ -66,12 +37,8 @@ impl Store for GpuStore {
 
     fn write(&mut self, name: &str, tensor: &HostTensor) -> Result<(), BackendError> {
         let state = self.state(name)?;
-        let Some(words) = words_of(tensor, state.shape, state.dtype) else {
-            return Err(BackendError::State {
-                name: name.to_owned(),
-                got: tensor.describe(),
-                expected: state.dtype.describe(state.shape),
-            });
+        let Some(words) = tensor.words(state.shape, state.dtype) else {
+            return Err(BackendError::unfit(name, tensor, state.shape, state.dtype));
         };
         let what = || format!("writing `{name}`");
         self.device.guarded(&what, || {
@@ -82,7 +49,7 @@ impl Store for GpuStore {
     fn read(&self, name: &str) -> Result<HostTensor, BackendError> {
         let state = self.state(name)?;
         let words = self.device.download(&[(state.buffer.clone(), 0, state.shape.elements() as u64)])?;
-        Ok(host_tensor(words, state.shape, state.dtype))
+        Ok(HostTensor::from_words(state.shape, state.dtype, words))
     }
 
     fn names(&self) -> Vec<String> {

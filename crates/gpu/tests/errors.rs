@@ -1,7 +1,6 @@
 //! What the device refuses is a typed error that names adapter and tensor: never a panic, never a result of zeros.
 
-#![allow(clippy::print_stdout, reason = "what is skipped is said")]
-
+use reformer_gpu::testing::adapter_here;
 use reformer_gpu::{Choice, Gpu};
 use reformer_tensor::{
     Backend, BackendError, Checks, DType, HostTensor, Inputs, Plan, PlanOptions, Prepared, Program, RunError, Store,
@@ -10,12 +9,7 @@ use reformer_tensor::{
 
 /// A device of its own: some tests break it.
 fn gpu() -> Option<Gpu> {
-    if reformer_gpu::adapters().is_empty() {
-        assert!(std::env::var_os("CI").is_none(), "CI runs the GPU's tests, but this machine has no adapter");
-        println!("SKIPPED: this machine has no GPU adapter");
-        return None;
-    }
-    Some(Gpu::new(&Choice::Best).unwrap_or_else(|error| panic!("{error}")))
+    adapter_here().then(|| Gpu::new(&Choice::Best).unwrap_or_else(|error| panic!("{error}")))
 }
 
 fn device_error(result: Result<(), impl Into<RunError>>) -> String {

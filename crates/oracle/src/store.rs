@@ -14,14 +14,8 @@ impl OracleStore {
     /// A state of this shape and type.
     pub fn state(&self, name: &str, shape: Shape, dtype: DType) -> Result<&Array, BackendError> {
         let state = self.states.get(name).ok_or_else(|| BackendError::Missing { name: name.to_owned() })?;
-        if state.shape == shape && state.dtype == dtype {
-            return Ok(state);
-        }
-        Err(BackendError::State {
-            name: name.to_owned(),
-            got: state.dtype.describe(state.shape),
-            expected: dtype.describe(shape),
-        })
+        BackendError::unless_same(name, (state.shape, state.dtype), (shape, dtype))?;
+        Ok(state)
     }
 }
 
@@ -37,11 +31,7 @@ impl Store for OracleStore {
     fn write(&mut self, name: &str, tensor: &HostTensor) -> Result<(), BackendError> {
         let state = self.states.get_mut(name).ok_or_else(|| BackendError::Missing { name: name.to_owned() })?;
         let Some(array) = Array::from_host(tensor, state.shape, state.dtype) else {
-            return Err(BackendError::State {
-                name: name.to_owned(),
-                got: tensor.describe(),
-                expected: state.dtype.describe(state.shape),
-            });
+            return Err(BackendError::unfit(name, tensor, state.shape, state.dtype));
         };
         *state = array;
         Ok(())

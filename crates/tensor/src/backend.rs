@@ -10,6 +10,9 @@ pub type Inputs = BTreeMap<String, HostTensor>;
 /// What a run hands back: the program's outputs by name.
 pub type Outputs = BTreeMap<String, HostTensor>;
 
+/// The scratch of a program that a backend can't run at all: more than any machine has, and sums of it fit 64 bits.
+pub const IMPOSSIBLE_BYTES: u64 = u64::MAX / 4;
+
 /// How suspicious a prepared plan is of its own backend.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Checks {
@@ -46,6 +49,32 @@ pub enum BackendError {
     /// The device or the system refused.
     #[error("{0}")]
     Device(String),
+}
+
+impl BackendError {
+    /// Checks that the state `name` has the shape and type that are wanted.
+    ///
+    /// # Errors
+    /// [`BackendError::State`] if it has.
+    pub fn unless_same(
+        name: &str,
+        (shape, dtype): (Shape, DType),
+        (wanted_shape, wanted_dtype): (Shape, DType),
+    ) -> Result<(), BackendError> {
+        if (shape, dtype) == (wanted_shape, wanted_dtype) {
+            return Ok(());
+        }
+        Err(BackendError::State {
+            name: name.to_owned(),
+            got: dtype.describe(shape),
+            expected: wanted_dtype.describe(wanted_shape),
+        })
+    }
+
+    /// That `tensor` can't be written to a state of this shape and type.
+    pub fn unfit(name: &str, tensor: &HostTensor, shape: Shape, dtype: DType) -> Self {
+        BackendError::State { name: name.to_owned(), got: tensor.describe(), expected: dtype.describe(shape) }
+    }
 }
 
 /// Why a run stopped.
@@ -143,6 +172,23 @@ impl Plan {
         }
         Ok(())
     }
+
+    /// The words of each input, in order of recording.
+    ///
+    /// # Errors
+    /// The first that is missing, or has another shape or type than was recorded.
+    pub fn input_words<'a>(&self, inputs: &'a Inputs) -> Result<Vec<&'a [u32]>, RunError> {
+        let words = self.program.inputs.iter().map(|(name, id)| {
+            let value = self.program.info(*id);
+            let given = inputs.get(name);
+            given.and_then(|tensor| tensor.words(value.shape, value.dtype)).ok_or_else(|| RunError::Input {
+                name: name.clone(),
+                got: given.map_or_else(|| "missing".to_owned(), HostTensor::describe),
+                expected: value.dtype.describe(value.shape),
+            })
+        });
+        words.collect()
+    }
 }
 
 /// A plan that is ready to run.
@@ -170,7 +216,8 @@ pub trait Backend {
     fn name(&self) -> &'static str;
     /// What it runs on, for people: `AVX-512, 2 threads`.
     fn adapter(&self) -> String;
-    /// Bytes that the backend takes beside the plan's slots while it runs `program` (packing buffers, tiles).
+    /// Bytes that the backend takes beside the plan's slots while it runs `program` (packing buffers, tiles); [`IMPOSSIBLE_BYTES`] if
+    /// it can't run it.
     fn scratch_bytes(&self, program: &Program) -> u64;
     /// An empty store.
     fn store(&self) -> Box<dyn Store>;

@@ -77,6 +77,28 @@ impl HostTensor {
         kind && self.shape == shape && self.elements() == shape.elements()
     }
 
+    /// The elements as words of four bytes, if they fit a tensor of `shape` and `dtype` and have four bytes: doubles don't.
+    pub fn words(&self, shape: Shape, dtype: DType) -> Option<&[u32]> {
+        if !self.fits(shape, dtype) {
+            return None;
+        }
+        match &self.data {
+            HostData::F32(data) => Some(bytemuck::cast_slice(data)),
+            HostData::U32(data) => Some(data),
+            HostData::I32(data) => Some(bytemuck::cast_slice(data)),
+            HostData::F64(_) => None,
+        }
+    }
+
+    /// A tensor of `dtype` from such words.
+    pub fn from_words(shape: Shape, dtype: DType, words: Vec<u32>) -> Self {
+        match dtype {
+            DType::F32 => Self::f32(shape, bytemuck::cast_vec(words)),
+            DType::U32 => Self::u32(shape, words),
+            DType::Fixed { .. } => Self::i32(shape, bytemuck::cast_vec(words)),
+        }
+    }
+
     /// The elements as f32, where they are.
     pub fn as_f32(&self) -> Option<&[f32]> {
         match &self.data {

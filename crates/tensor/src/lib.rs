@@ -26,7 +26,7 @@ mod plan;
 mod program;
 mod shape;
 
-pub use backend::{Backend, BackendError, Checks, Inputs, Outputs, Prepared, RunError, Store};
+pub use backend::{Backend, BackendError, Checks, IMPOSSIBLE_BYTES, Inputs, Outputs, Prepared, RunError, Store};
 pub use dtype::DType;
 pub use error::{PlanError, RecordError};
 pub use host::{HostData, HostTensor};

@@ -23,17 +23,8 @@ pub(super) fn record(op: &LshHash, recorder: &mut Recorder<'_>) -> Result<(), Ba
         for &factor in &op.factors {
             let parameters = lsh_hash::Parameters {
                 all_rows: rows as u32,
-                first_row: window.first as u32,
                 segment_row: segment_row as u32,
-                rows: window.rows as u32,
-                heads: op.heads.count as u32,
-                rounds: op.rounds as u32,
-                head_width: op.heads.width as u32,
-                first_head: op.heads.first as u32,
-                columns: op.columns() as u32,
-                first_column: first_column as u32,
-                half: (factor / 2) as u32,
-                stride: stride as u32,
+                ..choice_parameters(op, window, 0, first_column, factor, stride)
             };
             let elements = op.heads.count * op.rounds * window.rows;
             recorder.dispatch_elements(&lsh_hash::MAIN, parameters, &[place, rotations, words], elements);
@@ -70,7 +61,7 @@ fn by_products(op: &LshHash, recorder: &mut Recorder<'_>) -> Result<(), BackendE
     Ok(())
 }
 
-/// Parameters of `choose` for the list that starts at word `list_start` of the buckets.
+/// Parameters of `choose` for the list that starts at word `list_start` of the buckets; `main` takes two more.
 fn choice_parameters(
     op: &LshHash,
     window: Window,

@@ -1,14 +1,11 @@
 //! Small models, hard batches, and running a program: what every identity needs. No test lives here.
 
-#![allow(clippy::print_stdout, reason = "tests say what they run on and what they skip")]
-
 use reformer_cpu::Cpu;
-use reformer_gpu::{Choice, Gpu};
+use reformer_gpu::testing::shared;
 use reformer_model::{LayerKind, ModelConfig, PositionEncoding, initial_parameter};
 use reformer_tensor::{
     Backend, Checks, HostTensor, Inputs, Key, Outputs, Plan, PlanOptions, Prepared, Program, Store, shape,
 };
-use std::sync::OnceLock;
 
 /// Weights of queries, keys and the head are this much larger than at initialisation, so that logits are far from flat.
 const SHARPNESS: f32 = 4.0;
@@ -43,25 +40,6 @@ pub enum Place {
     Gpu,
 }
 
-/// One device for all tests: its kernels are compiled once.
-fn gpu() -> &'static Gpu {
-    static GPU: OnceLock<Gpu> = OnceLock::new();
-    GPU.get_or_init(|| Gpu::new(&Choice::Best).unwrap_or_else(|error| panic!("{error}")))
-}
-
-/// Whether the tests of the GPU can run, said loudly. Where CI demands an adapter, its absence is a failure.
-pub fn adapter_here() -> bool {
-    let adapters = reformer_gpu::adapters();
-    match adapters.first() {
-        Some(adapter) => println!("on {adapter}"),
-        None => {
-            assert!(std::env::var_os("CI").is_none(), "CI runs the GPU's tests, but this machine has no adapter");
-            println!("SKIPPED: this machine has no GPU adapter");
-        }
-    }
-    !adapters.is_empty()
-}
-
 /// A backend with a store that holds the model's parameters.
 pub struct Machine {
     pub backend: Box<dyn Backend>,
@@ -77,7 +55,7 @@ impl Machine {
     pub fn on(place: Place, config: &ModelConfig, threads: usize) -> Self {
         match place {
             Place::Cpu => Self::cpu(config, threads),
-            Place::Gpu => Self::new(config, Box::new(gpu().clone())),
+            Place::Gpu => Self::new(config, Box::new(shared())),
         }
     }
 

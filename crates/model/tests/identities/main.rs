@@ -21,7 +21,7 @@ macro_rules! identities {
         mod on_the_gpu {
             $(#[test]
             fn $name() {
-                if crate::fixture::adapter_here() {
+                if reformer_gpu::testing::adapter_here() {
                     crate::$file::$name(crate::fixture::Place::Gpu);
                 }
             })*

@@ -1,48 +1,21 @@
 //! Training on every backend: ten steps as the oracle has them, and on the GPU what stop, resume and memory change: no bit.
 
-#![allow(clippy::print_stdout, reason = "tests say what they run on and what they skip")]
-
-use crate::fixture::{Run, copy, losses, training};
-use crate::losses::{GOLDEN, TOLERANCE};
-use reformer_gpu::{Choice, Gpu};
+use crate::fixture::{Run, copy, training};
+use crate::losses::has_the_golden_losses;
+use reformer_gpu::testing::{adapter_here, shared};
 use reformer_model::MemoryLimit;
 use reformer_oracle::Oracle;
 use reformer_tensor::Backend;
 use reformer_trainer::{Control, Event, Outcome};
 use std::path::Path;
-use std::sync::OnceLock;
 
-/// One device for all tests: its kernels are compiled once. `None`, loudly, where there is no adapter and CI demands none.
+/// `None`, said loudly, where there is no adapter and CI demands none.
 fn gpu() -> Option<Box<dyn Backend>> {
-    static GPU: OnceLock<Option<Gpu>> = OnceLock::new();
-    let gpu = GPU.get_or_init(|| {
-        if reformer_gpu::adapters().is_empty() {
-            assert!(std::env::var_os("CI").is_none(), "CI runs the GPU's tests, but this machine has no adapter");
-            println!("SKIPPED: this machine has no GPU adapter");
-            return None;
-        }
-        Some(Gpu::new(&Choice::Best).unwrap_or_else(|error| panic!("{error}")))
-    });
-    gpu.clone().map(|gpu| {
-        println!("on {}", gpu.adapter());
-        Box::new(gpu) as Box<dyn Backend>
-    })
+    adapter_here().then(|| Box::new(shared()) as Box<dyn Backend>)
 }
 
 fn on(backend: Box<dyn Backend>, folder: &Path, steps: u64) -> Run {
     Run { backend, ..Run::new(folder, &training(steps)) }
-}
-
-fn has_the_golden_losses(backend: Box<dyn Backend>) {
-    let folder = tempfile::tempdir().unwrap();
-    let adapter = backend.adapter();
-    let (_, events) = on(backend, folder.path(), 10).finish(false);
-    let losses = losses(&events);
-    assert_eq!(losses.len(), 10);
-    for (step, (loss, golden)) in losses.iter().zip(GOLDEN).enumerate() {
-        let step = step + 1;
-        assert!((loss - golden).abs() < TOLERANCE, "{adapter}, step {step}: {loss}, expected {golden}");
-    }
 }
 
 #[test]
