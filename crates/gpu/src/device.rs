@@ -256,41 +256,51 @@ impl Device {
         self.check()
     }
 
-    /// The first `words` words of buffers, one after another.
+    /// Words of buffers (from word `first` on, so many), one after another. The device is waited for once for every
+    /// [`STAGING_BYTES`], not once for every buffer.
     ///
     /// # Errors
     /// If the device is lost or has no memory for the copy.
     pub fn download(&self, parts: &[(wgpu::Buffer, u64, u64)]) -> Result<Vec<u32>, BackendError> {
         let total: u64 = parts.iter().map(|(_, _, words)| words).sum();
         let mut all = Vec::with_capacity(total as usize);
+        let mut copies: Vec<Copy<'_>> = Vec::new();
+        let mut staged = 0;
         for (buffer, first, words) in parts {
-            let mut done = 0;
-            while done < *words {
-                let count = (words - done).min(STAGING_BYTES / 4);
-                self.download_piece(buffer, 4 * (first + done), 4 * count, &mut all)?;
-                done += count;
+            let (mut offset, mut left) = (4 * first, 4 * words);
+            while left > 0 {
+                let bytes = left.min(STAGING_BYTES - staged);
+                copies.push(Copy { buffer, offset, bytes });
+                (offset, left, staged) = (offset + bytes, left - bytes, staged + bytes);
+                if staged == STAGING_BYTES {
+                    self.download_staged(&copies, &mut all)?;
+                    copies.clear();
+                    staged = 0;
+                }
             }
+        }
+        if staged > 0 {
+            self.download_staged(&copies, &mut all)?;
         }
         Ok(all)
     }
 
-    fn download_piece(
-        &self,
-        buffer: &wgpu::Buffer,
-        offset: u64,
-        bytes: u64,
-        into: &mut Vec<u32>,
-    ) -> Result<(), BackendError> {
-        let what = || format!("{bytes} bytes to read back");
-        let staging = self.guarded(&what, || {
+    /// Copies to the host, through one buffer.
+    fn download_staged(&self, copies: &[Copy<'_>], into: &mut Vec<u32>) -> Result<(), BackendError> {
+        let size: u64 = copies.iter().map(|copy| copy.bytes).sum();
+        let staging = self.guarded(&|| format!("{size} bytes to read back"), || {
             let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("staging"),
-                size: bytes,
+                size,
                 usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             });
             let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, bytes);
+            let mut target = 0;
+            for &Copy { buffer, offset, bytes } in copies {
+                encoder.copy_buffer_to_buffer(buffer, offset, &staging, target, bytes);
+                target += bytes;
+            }
             self.queue.submit([encoder.finish()]);
             staging.slice(..).map_async(wgpu::MapMode::Read, |_| {});
             staging
@@ -303,6 +313,13 @@ impl Device {
         into.extend_from_slice(bytemuck::cast_slice(&mapped));
         Ok(())
     }
+}
+
+/// A piece of a buffer on its way to the host.
+struct Copy<'a> {
+    buffer: &'a wgpu::Buffer,
+    offset: u64,
+    bytes: u64,
 }
 
 fn remember(place: &Mutex<Option<String>>, text: String) {

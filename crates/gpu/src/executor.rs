@@ -239,35 +239,55 @@ impl GpuPrepared {
         Ok(())
     }
 
-    fn value(&self, id: ValueId, store: &GpuStore) -> Result<HostTensor, BackendError> {
-        let value = self.plan.program.info(id);
-        let array = self.layout.array(&self.plan.program, id);
-        let parts =
-            (0..array.segments()).map(|at| self.segment(id, at, store).map(|(buffer, words)| (buffer, 0, words)));
-        let words = self.device.download(&parts.collect::<Result<Vec<_>, _>>()?)?;
-        Ok(HostTensor::from_words(value.shape, value.dtype, words))
+    /// What a run hands back, in one copy: the faults' words, then the outputs, each a list of segments.
+    fn read_back(&self, store: &GpuStore) -> Result<Outputs, RunError> {
+        let mut parts = vec![(self.faults.clone(), 0, self.plan.schedule.len() as u64)];
+        let outputs = &self.plan.program.outputs;
+        for &(_, id) in outputs {
+            for at in 0..self.layout.array(&self.plan.program, id).segments() {
+                let (buffer, words) = self.segment(id, at, store)?;
+                parts.push((buffer, 0, words));
+            }
+        }
+        let words = self.device.download(&parts)?;
+        let (faults, mut rest) = words.split_at(self.plan.schedule.len());
+        self.check_faults(faults)?;
+        let mut read = Outputs::new();
+        for (name, id) in outputs {
+            let value = self.plan.program.info(*id);
+            let (own, after) = rest.split_at(value.shape.elements());
+            read.insert(name.clone(), HostTensor::from_words(value.shape, value.dtype, own.to_vec()));
+            rest = after;
+        }
+        Ok(read)
     }
+}
+
+/// Our own store.
+fn own(store: &mut dyn Store) -> Result<&mut GpuStore, BackendError> {
+    let foreign = || BackendError::Device("the store belongs to another backend".to_owned());
+    store.as_any_mut().downcast_mut::<GpuStore>().ok_or_else(foreign)
 }
 
 impl Prepared for GpuPrepared {
     fn run(&mut self, store: &mut dyn Store, inputs: &Inputs) -> Result<Outputs, RunError> {
-        let foreign = || BackendError::Device("the store belongs to another backend".to_owned());
-        let store = store.as_any_mut().downcast_mut::<GpuStore>().ok_or_else(foreign)?;
-        self.run_on(store, inputs, None)
+        self.run_on(own(store)?, inputs, None)
     }
 
     fn run_timed(&mut self, store: &mut dyn Store, inputs: &Inputs) -> Result<(Outputs, Vec<f64>), RunError> {
-        let foreign = || BackendError::Device("the store belongs to another backend".to_owned());
-        let store = store.as_any_mut().downcast_mut::<GpuStore>().ok_or_else(foreign)?;
+        let store = own(store)?;
         let Some(stopwatch) = Stopwatch::new(&self.device, self.plan.schedule.len())? else {
             return self.run_on(store, inputs, None).map(|outputs| (outputs, Vec::new()));
         };
         let outputs = self.run_on(store, inputs, Some(&stopwatch))?;
-        let idle = |step: usize| self.recording.ends[step] == if step == 0 { 0 } else { self.recording.ends[step - 1] };
         let mut times = stopwatch.seconds(&self.device)?;
-        for (step, time) in times.iter_mut().enumerate().filter(|(step, _)| idle(*step)) {
-            debug_assert!(step < self.plan.schedule.len());
-            *time = 0.0;
+        // An instruction without dispatches has no pass, and nobody wrote its timestamps.
+        let mut first = 0;
+        for (time, &end) in times.iter_mut().zip(&self.recording.ends) {
+            if end == first {
+                *time = 0.0;
+            }
+            first = end;
         }
         Ok((outputs, times))
     }
@@ -293,13 +313,11 @@ impl GpuPrepared {
         }
         self.device.guarded(&|| "inputs".to_owned(), || self.upload(inputs))??;
         self.device.guarded(&|| "a run".to_owned(), || self.submit(store, stopwatch))??;
-        self.check_faults()?;
+        let outputs = self.read_back(store)?;
         if self.checks == Checks::Poison {
             self.check_guards()?;
         }
-        let outputs = self.plan.program.outputs.iter();
-        let outputs = outputs.map(|(name, id)| Ok((name.clone(), self.value(*id, store)?)));
-        outputs.collect()
+        Ok(outputs)
     }
 }
 
