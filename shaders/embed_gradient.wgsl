@@ -1,5 +1,5 @@
 // The gradient of an embedding table: rows that select the same entry are added onto it in ascending order. They have been sorted
-// by sort_rows.wgsl.
+// by radix_sort.wgsl.
 #include "shared/indexing.wgsl"
 #include "shared/random.wgsl"
 #include "shared/selection.wgsl"

@@ -18,6 +18,7 @@ mod normed;
 mod ops;
 mod planning;
 mod product;
+mod radix_sort;
 mod recorder;
 mod shares;
 mod spans;

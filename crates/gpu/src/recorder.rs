@@ -210,7 +210,9 @@ impl<'a> Recorder<'a> {
     /// Windows of at most a tile of rows over a run's `rows`. `columns` is the widest tile that will be in scratch.
     pub fn windows(&self, rows: usize, columns: usize) -> Vec<Window> {
         let words = TILE_WORDS.min((self.layout.limits.binding_bytes / 4) as usize);
-        let most = (words / columns.max(1) / ROW_BLOCK * ROW_BLOCK).max(ROW_BLOCK);
+        // Some kernels have a workgroup a row, in one dimension.
+        let most = (words / columns.max(1)).min(self.layout.limits.workgroups as usize);
+        let most = (most / ROW_BLOCK * ROW_BLOCK).max(ROW_BLOCK);
         let segment_rows = self.layout.segment_rows.min(rows);
         let mut windows = Vec::new();
         for (segment, start) in (0..rows).step_by(segment_rows.max(1)).enumerate() {

@@ -1,15 +1,11 @@
 //! `embed_gradient`: per table, a segment's rows are sorted by the entry that they select, then added in that order.
 
 use crate::layout::Array;
+use crate::radix_sort::{Keys, sort};
 use crate::recorder::{Place, Recorder};
-use reformer_shaders::entries::{embed_gradient as kernel, sort_rows};
+use reformer_shaders::entries::embed_gradient as kernel;
 use reformer_tensor::op::EmbedGradient;
 use reformer_tensor::{BackendError, PositionKind};
-
-/// Rows that a workgroup sorts, and values of a digit; the same number as in shaders/sort_rows.wgsl.
-const BLOCK: usize = 256;
-/// Bits of a digit: 2^8 = [`BLOCK`].
-const DIGIT_BITS: u32 = 8;
 
 /// A table's gradient and how rows select from it (shaders/shared/selection.wgsl).
 struct Table {
@@ -49,7 +45,7 @@ pub(super) fn record(op: &EmbedGradient, recorder: &mut Recorder<'_>) -> Result<
     for (segment, first) in (0..rows).step_by(dx[0].segment_rows).enumerate() {
         let rows = Rows { segment, first, count: dx[0].segment_rows.min(rows - first) };
         for table in &tables {
-            let sorted = sort(recorder, table, rows);
+            let sorted = sorted_rows(recorder, table, rows);
             add(op, recorder, table, rows, dx, sorted)?;
         }
     }
@@ -57,29 +53,11 @@ pub(super) fn record(op: &EmbedGradient, recorder: &mut Recorder<'_>) -> Result<
 }
 
 /// The segment's rows by entry, ascending within an entry; in scratch.
-fn sort(recorder: &mut Recorder<'_>, table: &Table, rows: Rows) -> Place {
-    let blocks = rows.count.div_ceil(BLOCK);
-    let counts = recorder.scratch("digit counts", blocks * BLOCK);
-    let mut order = recorder.scratch("row order", rows.count);
-    let mut sorted = recorder.scratch("other row order", rows.count);
-    let entry_bits = usize::BITS - (table.modulo - 1).leading_zeros();
-    // At least one pass: it writes the order.
-    for shift in (0..entry_bits.max(1)).step_by(DIGIT_BITS as usize) {
-        let parameters = sort_rows::Parameters {
-            first: rows.first as u32,
-            rows: rows.count as u32,
-            blocks: blocks as u32,
-            divide: table.divide as u32,
-            modulo: table.modulo as u32,
-            shift,
-        };
-        // A workgroup is a block, an invocation an element of it.
-        let groups = recorder.workgroups(blocks);
-        recorder.dispatch(&sort_rows::COUNT, parameters, &[counts, table.selectors, order], groups);
-        recorder.dispatch(&sort_rows::SCAN, parameters, &[counts], [1, 1, 1]);
-        recorder.dispatch(&sort_rows::SCATTER, parameters, &[counts, table.selectors, order, sorted], groups);
-        std::mem::swap(&mut order, &mut sorted);
-    }
+fn sorted_rows(recorder: &mut Recorder<'_>, table: &Table, rows: Rows) -> Place {
+    let Table { selectors: words, divide, modulo, .. } = *table;
+    let order = recorder.scratch("row order", rows.count);
+    let keys = Keys { words, first: rows.first, stride: 0, divide, modulo, values: modulo };
+    sort(recorder, 1, rows.count, &[keys], order);
     order
 }
 

@@ -7,13 +7,8 @@ use reformer_shaders::entries::cross_entropy as kernel;
 use reformer_tensor::BackendError;
 use reformer_tensor::op::HeadLoss;
 
-/// Words of a tile of logits, if a few rows fit: 32 MiB.
-const TILE_WORDS: usize = 8 << 20;
-/// Rows of a tile at least, where no sum over rows asks for more: below, a product can't fill a device.
-const FEWEST_ROWS: usize = 64;
-
 pub(super) fn record(_: &HeadLoss, recorder: &mut Recorder<'_>) -> Result<(), BackendError> {
-    for window in tiles(recorder, FEWEST_ROWS) {
+    for window in tiles(recorder) {
         let logits = logits(recorder, window)?.1;
         let losses = recorder.whole(recorder.write(0))?;
         cross_entropy(recorder, &kernel::LOSS, window, logits.place, losses)?;
@@ -21,22 +16,10 @@ pub(super) fn record(_: &HeadLoss, recorder: &mut Recorder<'_>) -> Result<(), Ba
     Ok(())
 }
 
-/// Windows whose logits are a tile; their rows are a multiple of `step`, but for the last of a segment.
-pub(super) fn tiles(recorder: &Recorder<'_>, step: usize) -> Vec<Window> {
+/// Windows whose normed rows and logits are tiles.
+pub(super) fn tiles(recorder: &Recorder<'_>) -> Vec<Window> {
     let (y, weight) = (recorder.read(0).shape, recorder.read(4).shape);
-    let most = (TILE_WORDS / weight.dim(1).max(1) / step * step).max(step);
-    let mut tiles = Vec::new();
-    for window in recorder.windows(y.dim(0), weight.dim(0)) {
-        for start in (0..window.rows).step_by(most) {
-            tiles.push(Window {
-                first: window.first + start,
-                in_segment: window.in_segment + start,
-                rows: most.min(window.rows - start),
-                ..window
-            });
-        }
-    }
-    tiles
+    recorder.windows(y.dim(0), weight.dim(0).max(weight.dim(1)))
 }
 
 /// The norm and the logits of a tile, without the bias, in scratch.

@@ -6,7 +6,7 @@ use crate::recorder::{Matrix, Place, ProductSize, Recorder, Window};
 use crate::sums::column_sums;
 use reformer_shaders::entries::{cross_entropy as loss_kernel, head_loss_gradient as kernel};
 use reformer_tensor::BackendError;
-use reformer_tensor::op::{HeadLossGradient, ROW_BLOCK};
+use reformer_tensor::op::HeadLossGradient;
 
 pub(super) fn record(_: &HeadLossGradient, recorder: &mut Recorder<'_>) -> Result<(), BackendError> {
     let streams = [recorder.read(0), recorder.read(1)];
@@ -16,7 +16,7 @@ pub(super) fn record(_: &HeadLossGradient, recorder: &mut Recorder<'_>) -> Resul
     let dy = [recorder.write(0), recorder.write(1)];
     let losses = recorder.whole(recorder.write(2))?;
     let (wide, vocabulary) = (weight.shape.dim(0), weight.shape.dim(1));
-    for window in tiles(recorder, ROW_BLOCK) {
+    for window in tiles(recorder) {
         let (normed, d_logits) = logits(recorder, window)?;
         cross_entropy(recorder, &loss_kernel::GRADIENT, window, d_logits.place, losses)?;
         clear_unscored(recorder, window, normed.normed)?;

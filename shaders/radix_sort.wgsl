@@ -1,7 +1,8 @@
-// `sort_by_bucket`: a stable radix sort by (segment, bucket), digits of the bucket first, then of the segment's first row. A pass
-// has three launches: `count` digits in blocks of tokens, `scan` the counts of each list, `place` the tokens. Blocks are walked
-// in order by one invocation each, so nothing depends on scheduling.
+// A stable radix sort of tokens, for every list by itself: passes over digits of keys, the least significant first. A pass has three
+// launches: `count` digits in blocks of tokens, `scan` the counts of each list, `place` the tokens. Blocks are walked in order by one
+// invocation each, so nothing depends on scheduling.
 #include "shared/indexing.wgsl"
+#include "shared/selection.wgsl"
 
 const DIGIT_BITS: u32 = 5u;
 const DIGITS: u32 = 32u;
@@ -9,28 +10,32 @@ const DIGITS: u32 = 32u;
 const SCANNERS: u32 = 256u;
 
 struct Parameters {
-    // Heads times rounds.
     lists: u32,
     rows: u32,
     // Tokens of a block, and blocks of a list.
     block: u32,
     blocks: u32,
-    // The lowest bit of the digit, and whether it is the segment's.
+    // The first of `keys`, and how far those of the next list are: 0 where lists share them.
+    first_key: u32,
+    key_stride: u32,
+    // What of a word is the key (shared/selection.wgsl), and the lowest bit of this pass's digit.
+    divide: u32,
+    modulo: u32,
     shift: u32,
-    by_segment: u32,
-    // Whether tokens are still in order of position (`source` holds nothing), and whether this is the last pass.
+    // Whether tokens are still in ascending order: `source` holds nothing.
     is_first: u32,
-    is_last: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 /// `[lists, digits, blocks]`: tokens; after `scan` the slot of the next one.
 @group(0) @binding(1) var<storage, read_write> counts: array<u32>;
-@group(0) @binding(2) var<storage, read> buckets: array<u32>;
-@group(0) @binding(3) var<storage, read> segments: array<u32>;
-@group(0) @binding(4) var<storage, read> source: array<u32>;
-@group(0) @binding(5) var<storage, read_write> sorted: array<u32>;
-@group(0) @binding(6) var<storage, read_write> slot: array<u32>;
+@group(0) @binding(2) var<storage, read> keys: array<u32>;
+/// `[lists, rows]` of tokens, as the last pass left them.
+@group(0) @binding(3) var<storage, read> source: array<u32>;
+@group(0) @binding(4) var<storage, read_write> sorted: array<u32>;
+// Of `invert`.
+@group(0) @binding(1) var<storage, read> order: array<u32>;
+@group(0) @binding(2) var<storage, read_write> slot: array<u32>;
 
 var<workgroup> spans: array<u32, SCANNERS>;
 
@@ -43,13 +48,8 @@ fn token_at(list: u32, place: u32) -> u32 {
 }
 
 fn digit_of(list: u32, token: u32) -> u32 {
-    var key: u32;
-    if parameters.by_segment == 1u {
-        key = segments[token];
-    } else {
-        key = buckets[list * parameters.rows + token];
-    }
-    return (key >> parameters.shift) & (DIGITS - 1u);
+    let word = keys[parameters.first_key + list * parameters.key_stride + token];
+    return (selected(word, parameters.divide, parameters.modulo) >> parameters.shift) & (DIGITS - 1u);
 }
 
 fn count_index(list: u32, digit: u32, block: u32) -> u32 {
@@ -115,9 +115,16 @@ fn place(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) 
         let token = token_at(list, place);
         let digit = digit_of(list, token);
         sorted[list * parameters.rows + next[digit]] = token;
-        if parameters.is_last == 1u {
-            slot[list * parameters.rows + token] = next[digit];
-        }
         next[digit] += 1u;
+    }
+}
+
+/// The slot of every token.
+@compute @workgroup_size(LANES)
+fn invert(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let at = linear(id, groups);
+    if at < parameters.lists * parameters.rows {
+        let own = at % parameters.rows;
+        slot[at - own + order[at]] = own;
     }
 }
