@@ -21,7 +21,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let end = min(start + parameters.block, parameters.terms);
         for (var term = start; term < end; term += 1u) {
             // An explicit fma: every variant rounds a sum in the same way.
-            sum = fma(a[a_index], b[b_index], sum);
+            sum = fma(a[a_index], b_at(b_index), sum);
             a_index += parameters.a_term;
             b_index += parameters.b_term;
         }

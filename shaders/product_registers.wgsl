@@ -14,15 +14,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     let c_first = parameters.c_first + group.z * parameters.c_batch;
     let first_row = group.y * TILE_ROWS;
     let first_column = group.x * (LANES * TILE_COLUMNS) + lane.x;
-    var a_at: array<u32, TILE_ROWS>;
+    var a_start: array<u32, TILE_ROWS>;
     for (var i = 0u; i < TILE_ROWS; i += 1u) {
         // Rows past the end repeat the last one and are not stored.
-        a_at[i] = a_first + min(first_row + i, parameters.rows - 1u) * parameters.a_row;
+        a_start[i] = a_first + min(first_row + i, parameters.rows - 1u) * parameters.a_row;
     }
-    var b_at: array<u32, TILE_COLUMNS>;
+    var b_start: array<u32, TILE_COLUMNS>;
     for (var j = 0u; j < TILE_COLUMNS; j += 1u) {
         let column = min(first_column + j * LANES, parameters.columns - 1u);
-        b_at[j] = b_first + column * parameters.b_column;
+        b_start[j] = b_first + column * parameters.b_column;
     }
     var total: array<f32, TILE_ROWS * TILE_COLUMNS>;
     for (var i = 0u; i < TILE_ROWS; i += 1u) {
@@ -44,10 +44,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         for (var term = start; term < end; term += 1u) {
             var b_value: array<f32, TILE_COLUMNS>;
             for (var j = 0u; j < TILE_COLUMNS; j += 1u) {
-                b_value[j] = b[b_at[j] + term * parameters.b_term];
+                b_value[j] = b_at(b_start[j] + term * parameters.b_term);
             }
             for (var i = 0u; i < TILE_ROWS; i += 1u) {
-                let a_value = a[a_at[i] + term * parameters.a_term];
+                let a_value = a[a_start[i] + term * parameters.a_term];
                 for (var j = 0u; j < TILE_COLUMNS; j += 1u) {
                     sum[i * TILE_COLUMNS + j] = fma(a_value, b_value[j], sum[i * TILE_COLUMNS + j]);
                 }

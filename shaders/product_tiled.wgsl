@@ -61,7 +61,7 @@ fn main(
             }
             value = 0.0;
             if start + term < parameters.terms && first_column + own < parameters.columns {
-                value = b[b_first + (start + term) * parameters.b_term + (first_column + own) * parameters.b_column];
+                value = b_at(b_first + (start + term) * parameters.b_term + (first_column + own) * parameters.b_column);
             }
             b_tile[term * LINE + own] = value;
         }

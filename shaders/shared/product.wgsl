@@ -1,4 +1,5 @@
 // Operands of matrix products, the same for every variant: C = A·B or C += A·B, by strides.
+#include "shared/halves.wgsl"
 
 struct Parameters {
     rows: u32,
@@ -24,5 +25,14 @@ struct Parameters {
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> b: array<f32>;
+/// Singles, or a weight as it is stored.
+@group(0) @binding(2) var<storage, read> b: array<u32>;
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
+
+/// Element `index` of B.
+fn b_at(index: u32) -> f32 {
+    if STORED == SINGLE {
+        return bitcast<f32>(b[index]);
+    }
+    return widened(b[index >> 1u], index);
+}

@@ -28,6 +28,8 @@ pub(crate) struct Backward<'a> {
     pub deltas: BTreeMap<ValueId, Tensor>,
     /// Gradients of normalised streams that groups of heads still add to: (stream, gamma, beta) and the sum.
     norms: Vec<(ValueId, NormParameters, Tensor)>,
+    /// The weights that cast weights come from.
+    cast_from: BTreeMap<ValueId, ValueId>,
     /// Whether the half at hand is rebuilt.
     pub recompute: Recompute,
     /// The losses that the gradient op of the head wrote.
@@ -40,11 +42,14 @@ pub(crate) struct Backward<'a> {
 /// The walk knows one kind of loss: the result of `head_loss`. Anything that `losses` does not depend on gets no gradient.
 pub fn gradients(program: &mut Program, losses: Tensor, recompute: &dyn Fn(usize) -> Recompute) -> Tensor {
     let halves = program.halves.clone();
+    let casts = program.instructions.iter().filter(|instruction| matches!(instruction.op, Op::Cast(_)));
+    let cast_from = casts.map(|cast| (cast.writes[0], cast.reads[0])).collect();
     let mut backward = Backward {
         current: BTreeMap::new(),
         gradients: BTreeMap::new(),
         deltas: BTreeMap::new(),
         norms: Vec::new(),
+        cast_from,
         recompute: Recompute::Stored,
         losses: None,
         program,
@@ -179,8 +184,9 @@ impl Backward<'_> {
         }
     }
 
-    /// The gradient sum of a parameter.
+    /// The gradient sum of a parameter, or of the one that a cast weight was cast from.
     pub fn parameter_gradient(&mut self, id: ValueId) -> Tensor {
+        let id = self.cast_from.get(&id).copied().unwrap_or(id);
         let value = self.program.info(id).clone();
         debug_assert!(matches!(value.kind, ValueKind::State(_)), "`{}` is no state", value.name);
         self.program.state(&format!("{GRADIENT_PREFIX}{}", value.name), value.shape, value.dtype)

@@ -23,7 +23,6 @@ const ANY_DURATION: Duration = Duration::Steps(1);
 /// An impossible option, or what can't fit.
 pub fn run(arguments: &PlanArguments) -> anyhow::Result<()> {
     let train = &arguments.train;
-    train.refuse_what_is_missing()?;
     let recipe = Recipe::asked(&train.model, &train.step)?;
     let backend = machine::planning_backend(&train.machine)?;
     let limit = machine::memory_limit(train.memory.memory_limit.unwrap_or_default());

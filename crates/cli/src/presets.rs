@@ -1,8 +1,8 @@
 //! The presets as a table, and how options change them. Knows no file, no data and no machine.
 
-use crate::train_arguments::{ModelArguments, PresetName, StepArguments};
+use crate::train_arguments::{ModelArguments, PrecisionName, PresetName, StepArguments};
 use anyhow::ensure;
-use reformer_model::ModelConfig;
+use reformer_model::{ModelConfig, Precision};
 pub use reformer_trainer::Duration;
 use reformer_trainer::TrainingConfig;
 
@@ -122,6 +122,7 @@ impl Recipe {
         model.rounds = wish.rounds.unwrap_or(model.rounds);
         model.window = wish.window.unwrap_or(model.window);
         model.dropout = step.dropout.unwrap_or(model.dropout);
+        model.precision = step.precision.map_or(model.precision, Precision::from);
         model.max_positions = wish.max_positions.unwrap_or(model.max_positions.max(self.length));
         match &wish.buckets {
             Some(factors) => model.buckets = factors.iter().copied().filter(|&factor| factor > 1).collect(),
@@ -131,6 +132,16 @@ impl Recipe {
         }
         model.validate()?;
         Ok(())
+    }
+}
+
+impl From<PrecisionName> for Precision {
+    fn from(name: PrecisionName) -> Self {
+        match name {
+            PrecisionName::F32 => Precision::F32,
+            PrecisionName::Bf16 => Precision::Bf16,
+            PrecisionName::F16 => Precision::F16,
+        }
     }
 }
 

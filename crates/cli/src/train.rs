@@ -41,7 +41,6 @@ struct Job {
 /// to be good.
 pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     let began = Instant::now();
-    arguments.refuse_what_is_missing()?;
     let backend = machine::backend(&arguments.machine)?;
     let progress = Progress::new(Telling::choose(arguments.run.json, arguments.run.quiet));
     let claim = claim_existing(arguments)?;

@@ -200,6 +200,31 @@ fn a_reader_that_leaves_stops_the_run() {
     assert!(folder.path().join("run/checkpoints").is_dir(), "{said}");
 }
 
+/// Weights in halves: another run, which learns, resumes with the same bits, keeps its precision, and talks.
+#[test]
+fn weights_may_be_stored_in_halves() {
+    let folder = folder();
+    let single = shared().path().join("run/checkpoints/step-20/model.safetensors");
+    for precision in ["bf16", "f16"] {
+        let options = ["--precision", precision, "--steps", "20", "--run", precision, "--json"];
+        let whole = train(folder.path(), &options).ended(0);
+        let model = folder.path().join(precision).join("checkpoints/step-20/model.safetensors");
+        let (own, single) = (fs::read(&model).expect("saved"), fs::read(&single).expect("saved"));
+        assert_eq!(own.len(), single.len(), "{precision}: what is trained and saved is f32");
+        assert!(own != single, "{precision}: nothing was rounded");
+
+        fs::remove_dir_all(folder.path().join(precision).join("checkpoints/step-20")).expect("it is there");
+        fs::remove_dir_all(folder.path().join(precision).join("checkpoints/step-15")).expect("it is there");
+        let resumed = train(folder.path(), &[&options[..], &["--resume"]].concat()).ended(0);
+        assert_eq!(parameters(&resumed), parameters(&whole), "{precision}");
+
+        let talk = ["generate", "--run", precision, "--prompt", "hello", "--max-tokens", "4", "--json"];
+        assert!(call(folder.path(), &talk).ended(0).object()["tokens"].as_u64() > Some(0));
+        let info = call(folder.path(), &["info", "--run", precision, "--json"]).ended(0);
+        assert_eq!(info.object()["config"]["model"]["precision"], precision);
+    }
+}
+
 #[test]
 fn the_newest_run_is_taken_and_named() {
     let folder = folder();

@@ -1,6 +1,7 @@
 //! A case: sizes, a seed, and a function that builds the fixture. Cases are listed in `cases/mod.rs`.
 
 use crate::fixture::Fixture;
+use reformer_tensor::DType;
 
 /// One program to try an op with.
 pub struct Case {
@@ -16,6 +17,8 @@ pub struct Case {
     pub build: Box<dyn Fn(&mut Fixture)>,
     /// Whether the first rows of every result depend on the first rows of the operands alone, bit for bit.
     pub by_row: bool,
+    /// As what weights of products are stored.
+    pub stored: DType,
 }
 
 /// Cases have this seed unless they say otherwise.
@@ -24,7 +27,7 @@ const SEED: u64 = 7;
 impl Case {
     /// A case of `rows` rows.
     pub fn new(rows: usize, build: impl Fn(&mut Fixture) + 'static) -> Self {
-        Self { op: "", name: "", seed: SEED, rows, build: Box::new(build), by_row: false }
+        Self { op: "", name: "", seed: SEED, rows, build: Box::new(build), by_row: false, stored: DType::F32 }
     }
 
     /// The first rows of every result depend on the first rows of the operands alone.
@@ -32,9 +35,15 @@ impl Case {
         Self { by_row: true, ..self }
     }
 
+    /// Weights of products are stored as halves.
+    pub fn stored(self, stored: DType) -> Self {
+        Self { stored, ..self }
+    }
+
     /// The fixture for the first `rows` rows.
     pub fn fixture(&self, rows: usize) -> Fixture {
         let mut fixture = Fixture::new(self.seed, rows);
+        fixture.stored = self.stored;
         (self.build)(&mut fixture);
         fixture
     }

@@ -50,6 +50,8 @@ pub struct Fixture {
     pub expectations: BTreeMap<String, (Expectation, DType)>,
     /// Judges of results that belong together.
     pub judges: Vec<Judge>,
+    /// As what weights of products are stored.
+    pub stored: DType,
     key: Key,
 }
 
@@ -63,13 +65,14 @@ impl Fixture {
             rows,
             expectations: BTreeMap::new(),
             judges: Vec::new(),
+            stored: DType::F32,
             key: Key::from_seed(seed),
         }
     }
 
     /// An empty one that makes the same numbers.
     pub fn again(&self) -> Self {
-        Self { key: self.key, ..Self::new(0, self.rows) }
+        Self { key: self.key, stored: self.stored, ..Self::new(0, self.rows) }
     }
 
     /// The random key of a name.
@@ -114,9 +117,10 @@ impl Fixture {
         self.state(name, tensor, DType::F32)
     }
 
-    /// A weight `[inputs, outputs]` that keeps the size of what it multiplies.
+    /// A weight of a product, `[inputs, outputs]`, that keeps the size of what it multiplies.
     pub fn weight(&mut self, name: &str, inputs: usize, outputs: usize) -> Tensor {
-        self.parameter(name, shape![inputs, outputs], 0.0, 1.0 / (inputs as f32).sqrt())
+        let numbers = self.normal(name, shape![inputs, outputs], 0.0, 1.0 / (inputs as f32).sqrt());
+        self.state(name, numbers, self.stored)
     }
 
     /// A sum that is added to: a state that is not zero at first.

@@ -94,7 +94,9 @@ fn op_speed(cpu: &Cpu, program: &Program, rows: usize) -> (f64, f64) {
         let value = program.info(state.value);
         let numbers = Key::from_seed(number as u64).normal(value.shape.elements());
         let tensor = match value.dtype {
-            DType::F32 => HostTensor::f32(value.shape, numbers.iter().map(|x| x * 0.02).collect()),
+            DType::F32 | DType::F16 | DType::Bf16 => {
+                HostTensor::f32(value.shape, numbers.iter().map(|x| x * 0.02).collect())
+            }
             DType::Fixed { .. } => HostTensor::i32(value.shape, numbers.iter().map(|x| (x * 5e5) as i32).collect()),
             DType::U32 => HostTensor::u32(value.shape, (0..value.shape.elements() as u32).map(|x| x % 512).collect()),
         };

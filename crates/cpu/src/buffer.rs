@@ -1,5 +1,6 @@
 //! Memory of tensors: buffers of 4-byte words, aligned to cache lines, and typed views of them.
 
+use crate::weight::Weight;
 use reformer_tensor::{BackendError, DType, Shape};
 
 /// One cache line; buffers are made of these, so that every buffer starts on one (aligned SIMD loads, no false sharing).
@@ -55,6 +56,10 @@ impl<'a> View<'a> {
 
     pub fn u32(&self) -> &'a [u32] {
         self.words
+    }
+
+    pub fn weight(&self) -> Weight<'a> {
+        Weight::of(self.words, self.shape.elements(), self.dtype)
     }
 }
 

@@ -186,7 +186,7 @@ impl CpuPrepared {
         let outputs = self.plan.program.outputs.iter().map(|(name, id)| {
             let value = self.plan.program.info(*id);
             let words = self.words(*id, store, &inputs);
-            let words = words[..value.shape.elements()].to_vec();
+            let words = words[..value.dtype.words(value.shape.elements())].to_vec();
             (name.clone(), HostTensor::from_words(value.shape, value.dtype, words))
         });
         Ok(outputs.collect())
@@ -276,7 +276,8 @@ impl CpuPrepared {
         for &(old, new) in &instruction.updates {
             let mut taken = self.take(new, store);
             if self.plan.location(old) != taken.place {
-                let length = self.plan.program.info(new).shape.elements();
+                let value = self.plan.program.info(new);
+                let length = value.dtype.words(value.shape.elements());
                 taken.buffer.words_mut()[..length].copy_from_slice(&self.words(old, store, inputs)[..length]);
             }
             updated.push(taken);
@@ -307,7 +308,7 @@ impl CpuPrepared {
 
     fn view<'a>(&'a self, id: ValueId, store: &'a CpuStore, inputs: &[&'a [u32]]) -> View<'a> {
         let value = self.plan.program.info(id);
-        let words = &self.words(id, store, inputs)[..value.shape.elements()];
+        let words = &self.words(id, store, inputs)[..value.dtype.words(value.shape.elements())];
         View { words, shape: value.shape, dtype: value.dtype }
     }
 
@@ -336,7 +337,7 @@ impl CpuPrepared {
 
 fn view_mut<'a>(program: &Program, id: ValueId, taken: &'a mut Taken) -> ViewMut<'a> {
     let value = program.info(id);
-    let words = &mut taken.buffer.words_mut()[..value.shape.elements()];
+    let words = &mut taken.buffer.words_mut()[..value.dtype.words(value.shape.elements())];
     ViewMut { words, shape: value.shape, dtype: value.dtype }
 }
 

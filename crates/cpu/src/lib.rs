@@ -17,6 +17,7 @@ mod store;
 mod stream;
 mod sums;
 mod tiles;
+mod weight;
 
 pub use environment::{Environment, Kernels, Level};
 pub use executor::Cpu;

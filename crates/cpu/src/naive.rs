@@ -3,6 +3,7 @@
 
 use crate::buffer::View;
 use crate::environment::Fault;
+use half::{bf16, f16};
 use reformer_tensor::op::{HeadRange, NORM_EPSILON};
 use reformer_tensor::{Activation, DType, Direction, Dropout, Key};
 
@@ -28,6 +29,14 @@ impl Table {
                 view.u32().iter().map(|&word| f64::from(word as i32) * 0.5f64.powi(i32::from(fraction_bits))).collect()
             }
             DType::U32 => view.u32().iter().map(|&number| f64::from(number)).collect(),
+            DType::F16 | DType::Bf16 => {
+                let words = view.u32().iter().flat_map(|&word| [word as u16, (word >> 16) as u16]);
+                let half = |bits| match view.dtype {
+                    DType::F16 => f16::from_bits(bits).to_f64(),
+                    _ => bf16::from_bits(bits).to_f64(),
+                };
+                words.take(view.shape.elements()).map(half).collect()
+            }
         };
         Self { columns, numbers }
     }
@@ -166,7 +175,9 @@ pub(crate) fn add_share(stream: &mut [u32], dtype: DType, share: &Table, directi
                 let units = (f64::from(value) * 2f64.powi(i32::from(fraction_bits))).round_ties_even();
                 *word = word.wrapping_add((sign * units) as i64 as u32);
             }
-            DType::F32 | DType::U32 => *word = (f32::from_bits(*word) + sign as f32 * value).to_bits(),
+            DType::F32 | DType::U32 | DType::F16 | DType::Bf16 => {
+                *word = (f32::from_bits(*word) + sign as f32 * value).to_bits()
+            }
         }
     }
     Ok(())
@@ -176,7 +187,7 @@ pub(crate) fn add_share(stream: &mut [u32], dtype: DType, share: &Table, directi
 fn stream_limit(dtype: DType) -> f32 {
     match dtype {
         DType::Fixed { fraction_bits } => 2f32.powi(31 - i32::from(fraction_bits)),
-        DType::F32 | DType::U32 => f32::INFINITY,
+        DType::F32 | DType::U32 | DType::F16 | DType::Bf16 => f32::INFINITY,
     }
 }
 

@@ -1,13 +1,15 @@
 //! Matrix products: the only caller of `gemm`. Single-threaded; parallelism is the ops' own, by rows or by columns of the result.
 
 use crate::tiles::MOST_ROWS;
+use crate::weight;
 use gemm::{Parallelism, gemm};
 use rayon::prelude::*;
 use reformer_tensor::op::PRODUCT_BLOCK;
 
 /// What gemm takes on a thread for packed pieces of its operands: it keeps a second-level cache's size; while it runs, it packs the
-/// columns that fill no vector, and of the other operand at most as many rows as ops give it at once.
-pub(crate) const PACKING_BYTES: u64 = CACHE_BYTES + 4 * (PRODUCT_BLOCK * (KERNEL_COLUMNS + MOST_ROWS)) as u64;
+/// columns that fill no vector, and of the other operand at most as many rows as ops give it at once; and the tile of a widened weight.
+pub(crate) const PACKING_BYTES: u64 =
+    CACHE_BYTES + 4 * (PRODUCT_BLOCK * (KERNEL_COLUMNS + MOST_ROWS)) as u64 + weight::TILE_BYTES;
 /// The largest second-level cache of one core that is common.
 const CACHE_BYTES: u64 = 2 << 20;
 /// The most columns of a kernel of gemm's: packed columns are filled up to these.
@@ -140,14 +142,19 @@ fn column((m, k): (usize, usize), a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32],
 /// Edge of the square blocks that are transposed together: both sides stay in the first-level cache.
 const BLOCK: usize = 32;
 
-/// out`[column, row]` = data`[row, column]` for a matrix of `columns`, its rows `stride` apart; `out` is `[columns, rows]`.
-pub(crate) fn transpose(data: &[f32], stride: usize, (rows, columns): (usize, usize), out: &mut [f32]) {
+/// out`[column, row]` = number(row·stride + column) for a matrix of `columns`; `out` is `[columns, rows]`.
+pub(crate) fn transpose_by(
+    number: impl Fn(usize) -> f32 + Sync,
+    stride: usize,
+    (rows, columns): (usize, usize),
+    out: &mut [f32],
+) {
     out[..rows * columns].par_chunks_mut((BLOCK * rows).max(1)).enumerate().for_each(|(block, out)| {
         let first = block * BLOCK;
         for start in (0..rows).step_by(BLOCK) {
             for (offset, out) in out.chunks_exact_mut(rows).enumerate() {
                 for row in start..rows.min(start + BLOCK) {
-                    out[row] = data[row * stride + first + offset];
+                    out[row] = number(row * stride + first + offset);
                 }
             }
         }
@@ -247,7 +254,7 @@ mod tests {
             let (a, b) = (Key::from_seed(4).normal(m * k), Key::from_seed(5).normal(k * n));
             let before = Key::from_seed(6).normal(m * n);
             let mut turned = vec![0.0; m * k];
-            transpose(&a, k, (m, k), &mut turned);
+            transpose_by(|at| a[at], k, (m, k), &mut turned);
             for (name, a_view) in [("rows", Matrix::rows(&a, k)), ("columns", Matrix::rows(&turned, m).transposed())] {
                 let mut out = before.clone();
                 product((m, k, n), a_view, Matrix::rows(&b, n), &mut out, n, true);

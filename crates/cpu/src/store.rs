@@ -29,7 +29,7 @@ impl Store for CpuStore {
         if let Some(known) = self.states.get(name) {
             return BackendError::unless_same(name, (known.shape, known.dtype), (shape, dtype));
         }
-        let state = State { buffer: Buffer::zeroed(shape.elements())?, shape, dtype };
+        let state = State { buffer: Buffer::zeroed(dtype.words(shape.elements()))?, shape, dtype };
         self.states.insert(name.to_owned(), state);
         Ok(())
     }
@@ -39,7 +39,7 @@ impl Store for CpuStore {
         let Some(words) = tensor.words(state.shape, state.dtype) else {
             return Err(BackendError::unfit(name, tensor, state.shape, state.dtype));
         };
-        state.buffer.words_mut().copy_from_slice(words);
+        state.buffer.words_mut().copy_from_slice(&words);
         Ok(())
     }
 

@@ -27,7 +27,9 @@ impl Unit {
                 let limit = f32::from_bits((127 + 31 - u32::from(fraction_bits)) << 23);
                 Self { fixed: true, unit: 1.0 / inverse, inverse, limit }
             }
-            DType::F32 | DType::U32 => Self { fixed: false, unit: 1.0, inverse: 1.0, limit: f32::INFINITY },
+            DType::F32 | DType::U32 | DType::F16 | DType::Bf16 => {
+                Self { fixed: false, unit: 1.0, inverse: 1.0, limit: f32::INFINITY }
+            }
         }
     }
 

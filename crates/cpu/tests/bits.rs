@@ -41,7 +41,7 @@ fn run(cpu: &Cpu, program: &Program) -> Bits {
     let tensor = |number: usize, shape: Shape, dtype: DType| {
         let numbers = Key::from_seed(number as u64).normal(shape.elements());
         match dtype {
-            DType::F32 => HostTensor::f32(shape, numbers),
+            DType::F32 | DType::F16 | DType::Bf16 => HostTensor::f32(shape, numbers),
             DType::Fixed { .. } => HostTensor::i32(shape, numbers.iter().map(|x| (x * 5e5) as i32).collect()),
             DType::U32 => HostTensor::u32(shape, numbers.iter().map(|x| (x * 1e6) as u32 % PLACES as u32).collect()),
         }

@@ -41,7 +41,7 @@ impl GpuPrepared {
         let fraction = streams
             .filter_map(|id| match self.plan.program.info(id).dtype {
                 DType::Fixed { fraction_bits } => Some(i32::from(fraction_bits)),
-                DType::F32 | DType::U32 => None,
+                DType::F32 | DType::U32 | DType::F16 | DType::Bf16 => None,
             })
             .next();
         Err(RunError::Range {

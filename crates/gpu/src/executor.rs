@@ -255,7 +255,7 @@ impl GpuPrepared {
         let mut read = Outputs::new();
         for (name, id) in outputs {
             let value = self.plan.program.info(*id);
-            let (own, after) = rest.split_at(value.shape.elements());
+            let (own, after) = rest.split_at(value.dtype.words(value.shape.elements()));
             read.insert(name.clone(), HostTensor::from_words(value.shape, value.dtype, own.to_vec()));
             rest = after;
         }

@@ -88,6 +88,7 @@ fn selectors(op: &Op, read: &dyn Fn(usize) -> Shape, updated: &dyn Fn(usize) -> 
             list
         }
         Op::Zeros(_)
+        | Op::Cast(_)
         | Op::ProjectHeads(_)
         | Op::ProjectHeadsGradient(_)
         | Op::LayerNormGradient(_)

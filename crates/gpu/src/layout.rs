@@ -48,7 +48,7 @@ pub struct Array {
 }
 
 impl Array {
-    /// Words of a row (of dimension 0).
+    /// Elements of a row (of dimension 0): its words, but for halves.
     pub fn row_words(&self) -> usize {
         self.shape.elements() / self.shape.dim(0).max(1)
     }
@@ -61,7 +61,7 @@ impl Array {
     /// Words of a segment.
     pub fn segment_words(&self, segment: usize) -> usize {
         let rows = self.segment_rows.min(self.shape.dim(0) - (segment * self.segment_rows).min(self.shape.dim(0)));
-        rows * self.row_words()
+        self.dtype.words(rows * self.row_words())
     }
 }
 
@@ -74,7 +74,7 @@ impl Layout {
         let mut layout = Self { limits, segment_rows: usize::MAX };
         for value in &program.values {
             let row_bytes = 4 * value.shape.dim(1) as u64;
-            if is_cut(value.kind, value.shape) && value.shape.dim(0) as u64 * row_bytes > limits.bytes() {
+            if is_cut(value.kind, value.shape, value.dtype) && value.shape.dim(0) as u64 * row_bytes > limits.bytes() {
                 // Sums over rows go by blocks: a cut between two of them changes no bit.
                 let rows = limits.bytes() / row_bytes / ROW_BLOCK as u64 * ROW_BLOCK as u64;
                 layout.segment_rows = layout.segment_rows.min(rows as usize);
@@ -89,7 +89,7 @@ impl Layout {
                      heads at a time (--memory-limit), a smaller vocabulary or a shorter --length",
                     value.name,
                     value.dtype.describe(value.shape),
-                    value.shape.elements() * value.dtype.bytes(),
+                    value.dtype.bytes(value.shape.elements()),
                     limits.bytes()
                 )));
             }
@@ -101,12 +101,13 @@ impl Layout {
     pub fn array(&self, program: &Program, id: ValueId) -> Array {
         let value = program.info(id);
         let rows = value.shape.dim(0).max(1);
-        let segment_rows = if is_cut(value.kind, value.shape) { self.segment_rows.min(rows) } else { rows };
+        let segment_rows =
+            if is_cut(value.kind, value.shape, value.dtype) { self.segment_rows.min(rows) } else { rows };
         Array { id, shape: value.shape, dtype: value.dtype, segment_rows }
     }
 }
 
-/// Matrices of a run are cut; states (parameters, caches) never are, and the rest is small.
-fn is_cut(kind: ValueKind, shape: Shape) -> bool {
-    shape.dims().len() == 2 && !matches!(kind, ValueKind::State(_))
+/// Matrices of a run are cut; states (parameters, caches) and cast weights never are, and the rest is small.
+fn is_cut(kind: ValueKind, shape: Shape, dtype: DType) -> bool {
+    shape.dims().len() == 2 && !matches!(kind, ValueKind::State(_)) && !dtype.is_half()
 }

@@ -126,19 +126,21 @@ pub(crate) struct Window {
     pub rows: usize,
 }
 
-/// A matrix in a buffer, by strides in words.
+/// A matrix in a buffer, by strides in elements.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Matrix {
     pub place: Place,
+    /// Halves for weights alone: they are right operands.
+    pub dtype: DType,
     pub first: usize,
     pub row: usize,
     pub column: usize,
 }
 
 impl Matrix {
-    /// A row-major matrix from word `first` on.
+    /// A row-major matrix of f32 from word `first` on.
     pub fn new(place: Place, first: usize, row: usize) -> Self {
-        Self { place, first, row, column: 1 }
+        Self { place, dtype: DType::F32, first, row, column: 1 }
     }
 
     /// The same from row `row` and column `column` on.
@@ -260,7 +262,7 @@ impl<'a> Recorder<'a> {
     /// # Errors
     /// If it is cut.
     pub fn matrix(&self, array: Array) -> Result<Matrix, BackendError> {
-        Ok(Matrix::new(self.whole(array)?, 0, array.row_words()))
+        Ok(Matrix { dtype: array.dtype, ..Matrix::new(self.whole(array)?, 0, array.row_words()) })
     }
 
     /// Launches `entry` in workgroups of the number `groups`.
@@ -340,6 +342,7 @@ impl<'a> Recorder<'a> {
         accumulate: bool,
     ) {
         debug_assert_eq!(c.column, 1, "results are row-major");
+        debug_assert_eq!((a.dtype, c.dtype), (DType::F32, DType::F32), "weights are right operands");
         let parameters = entries::product::Parameters {
             rows: size.rows as u32,
             columns: size.columns as u32,
@@ -359,7 +362,10 @@ impl<'a> Recorder<'a> {
             c_batch: batch.c as u32,
         };
         let variant = if self.kernels == Kernels::Naive { ProductVariant::Simple } else { self.product };
-        let (entry, constants, groups) = variant.launch(size, batch.count);
+        let (entry, mut constants, groups) = variant.launch(size, batch.count);
+        if b.dtype.is_half() {
+            constants.push(("STORED", stored(b.dtype)));
+        }
         self.dispatch_with(entry, &constants, parameters, &[a.place, b.place, c.place], groups);
     }
 }
@@ -368,6 +374,15 @@ impl<'a> Recorder<'a> {
 pub(crate) fn fraction_bits(stream: DType) -> u32 {
     match stream {
         DType::Fixed { fraction_bits } => u32::from(fraction_bits),
-        DType::F32 | DType::U32 => PLAIN_STREAM,
+        DType::F32 | DType::U32 | DType::F16 | DType::Bf16 => PLAIN_STREAM,
+    }
+}
+
+/// How a weight's elements are stored, for shaders; the same numbers as in shaders/shared/halves.wgsl.
+pub(crate) fn stored(weight: DType) -> u32 {
+    match weight {
+        DType::F32 | DType::U32 | DType::Fixed { .. } => 0,
+        DType::F16 => 1,
+        DType::Bf16 => 2,
     }
 }

@@ -30,7 +30,7 @@ impl Store for GpuStore {
         if let Some(known) = self.states.get(name) {
             return BackendError::unless_same(name, (known.shape, known.dtype), (shape, dtype));
         }
-        let buffer = self.device.buffer(name, (shape.elements() * dtype.bytes()) as u64)?;
+        let buffer = self.device.buffer(name, dtype.bytes(shape.elements()) as u64)?;
         self.states.insert(name.to_owned(), State { buffer, shape, dtype });
         Ok(())
     }
@@ -42,13 +42,14 @@ impl Store for GpuStore {
         };
         let what = || format!("writing `{name}`");
         self.device.guarded(&what, || {
-            self.device.queue.write_buffer(&state.buffer, 0, bytemuck::cast_slice(words));
+            self.device.queue.write_buffer(&state.buffer, 0, bytemuck::cast_slice(&words));
         })
     }
 
     fn read(&self, name: &str) -> Result<HostTensor, BackendError> {
         let state = self.state(name)?;
-        let words = self.device.download(&[(state.buffer.clone(), 0, state.shape.elements() as u64)])?;
+        let words =
+            self.device.download(&[(state.buffer.clone(), 0, state.dtype.words(state.shape.elements()) as u64)])?;
         Ok(HostTensor::from_words(state.shape, state.dtype, words))
     }
 

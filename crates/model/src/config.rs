@@ -49,6 +49,30 @@ pub enum ActivationName {
     Relu,
 }
 
+/// As what weights of products are stored. Arithmetic, sums, streams, gradients and the optimiser's parameters are f32 in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    F32,
+    /// Singles without their lower half.
+    Bf16,
+    /// IEEE half precision.
+    F16,
+}
+
+impl Precision {
+    /// The type of stored weights.
+    pub fn dtype(self) -> DType {
+        match self {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::Bf16,
+            Precision::F16 => DType::F16,
+        }
+    }
+}
+
 /// A Reformer's config. All of it is part of a checkpoint: nothing is derived from the length at hand.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,6 +107,9 @@ pub struct ModelConfig {
     pub activation: ActivationName,
     /// The residual streams' unit is 2^-this.
     pub stream_fraction_bits: u8,
+    /// As what weights of products are stored.
+    #[serde(default)]
+    pub precision: Precision,
 }
 
 /// A field with an impossible value.
@@ -129,6 +156,7 @@ impl ModelConfig {
             dropout: 0.0,
             activation: ActivationName::Gelu,
             stream_fraction_bits: 19,
+            precision: Precision::F32,
         }
     }
 

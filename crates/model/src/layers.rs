@@ -6,14 +6,24 @@ use reformer_tensor::op::{
     AttentionKeys, Embed, EmbedParameters, FeedForward, FeedForwardParameters, HeadParameters, Intervals, LshHash,
     MergeHeads, NormParameters, SortByBucket,
 };
-use reformer_tensor::{DType, Direction, Dropout, HeadRange, PositionKind, Program, Tensor, shape};
+use reformer_tensor::{DType, Direction, Dropout, HeadRange, PositionKind, Program, Shape, Tensor, shape};
 
-/// Inputs that every program of a model has.
+/// What the states of weights hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weights {
+    /// What is trained, in f32: products read a cast of it.
+    Trained,
+    /// The cast itself: decoding reads no more than that.
+    Stored,
+}
+
+/// What every program of a model has: inputs, and its kind of states.
 #[derive(Clone, Copy)]
 pub(crate) struct Common {
     pub tokens: Tensor,
     pub positions: Tensor,
     pub key: Tensor,
+    pub weights: Weights,
 }
 
 /// How attention is recorded: a whole forward pass, or over caches.
@@ -25,11 +35,33 @@ pub(crate) enum Attending {
     Cached { cache_rows: Tensor, batch: usize },
 }
 
-pub(crate) fn common(program: &mut Program, rows: usize) -> Common {
+pub(crate) fn common(program: &mut Program, rows: usize, weights: Weights) -> Common {
     Common {
         tokens: program.input("tokens", shape![rows], DType::U32),
         positions: program.input("positions", shape![rows], DType::U32),
         key: program.input("key", shape![2], DType::U32),
+        weights,
+    }
+}
+
+/// Casts all weights before anything else is alive: they stay until the backward pass, and would sit in places that larger tensors need.
+pub(crate) fn cast_weights(program: &mut Program, config: &ModelConfig) {
+    program.set_scope("weights");
+    for spec in config.parameters().into_iter().filter(|spec| spec.stored.is_half()) {
+        let trained = program.state(&spec.name, spec.shape, DType::F32);
+        program.cast(trained, spec.stored);
+    }
+}
+
+/// A weight as products read it.
+fn weight(program: &mut Program, config: &ModelConfig, weights: Weights, name: &str, dims: Shape) -> Tensor {
+    let dtype = config.precision.dtype();
+    match weights {
+        Weights::Stored => program.state(name, dims, dtype),
+        Weights::Trained => {
+            let trained = program.state(name, dims, DType::F32);
+            program.cast(trained, dtype)
+        }
     }
 }
 
@@ -79,10 +111,12 @@ pub(crate) fn attention_half(
     let weights: Vec<Tensor> = names
         .iter()
         .map(|part| {
-            program.state(&layer_name(layer, &format!("attention.{part}")), shape![config.width, inner], DType::F32)
+            let name = layer_name(layer, &format!("attention.{part}"));
+            weight(program, config, common.weights, &name, shape![config.width, inner])
         })
         .collect();
-    let output = program.state(&layer_name(layer, "attention.output"), shape![inner, config.width], DType::F32);
+    let output = layer_name(layer, "attention.output");
+    let output = weight(program, config, common.weights, &output, shape![inner, config.width]);
     let group = match attending {
         Attending::Whole { head_group, .. } => head_group.clamp(1, config.heads),
         Attending::Cached { .. } => config.heads,
@@ -164,20 +198,20 @@ pub(crate) fn feed_forward_half(
     program: &mut Program,
     config: &ModelConfig,
     layer: usize,
-    key: Tensor,
+    common: Common,
     rate: f32,
     (y1, x2): (Tensor, Tensor),
 ) -> Tensor {
     program.set_scope(&format!("layer {layer}, feed_forward"));
     let (width, hidden) = (config.width, config.feed_forward);
     let norm = norm(program, config, &layer_name(layer, "feed_forward.norm"));
-    let mut state = |part: &str, dims| program.state(&layer_name(layer, part), dims, DType::F32);
+    let name = |part: &str| layer_name(layer, &format!("feed_forward.{part}"));
     let parameters = FeedForwardParameters {
         norm,
-        w1: state("feed_forward.w1", shape![width, hidden]),
-        b1: state("feed_forward.b1", shape![hidden]),
-        w2: state("feed_forward.w2", shape![hidden, width]),
-        b2: state("feed_forward.b2", shape![width]),
+        w1: weight(program, config, common.weights, &name("w1"), shape![width, hidden]),
+        b1: program.state(&name("b1"), shape![hidden], DType::F32),
+        w2: weight(program, config, common.weights, &name("w2"), shape![hidden, width]),
+        b2: program.state(&name("b2"), shape![width], DType::F32),
     };
     program.begin_half(x2);
     program.begin_group();
@@ -186,18 +220,18 @@ pub(crate) fn feed_forward_half(
         activation: config.activation(),
         dropout: dropout(rate, 2 * layer + 2),
     };
-    let y2 = program.feed_forward(op, x2, y1, &parameters, key);
+    let y2 = program.feed_forward(op, x2, y1, &parameters, common.key);
     program.end_half(y2);
     y2
 }
 
-pub(crate) fn head(program: &mut Program, config: &ModelConfig) -> HeadParameters {
+pub(crate) fn head(program: &mut Program, config: &ModelConfig, weights: Weights) -> HeadParameters {
     program.set_scope("head");
     let width = 2 * config.width;
     HeadParameters {
         gamma: program.state("head.norm.gamma", shape![width], DType::F32),
         beta: program.state("head.norm.beta", shape![width], DType::F32),
-        weight: program.state("head.weight", shape![width, config.vocabulary], DType::F32),
+        weight: weight(program, config, weights, "head.weight", shape![width, config.vocabulary]),
         bias: program.state("head.bias", shape![config.vocabulary], DType::F32),
     }
 }
@@ -215,7 +249,7 @@ pub(crate) fn trunk(
     let (mut x1, mut x2) = (x, x);
     for layer in 0..config.layers {
         x1 = attention_half(program, config, layer, common, attending, rate, (x1, x2));
-        x2 = feed_forward_half(program, config, layer, common.key, rate, (x1, x2));
+        x2 = feed_forward_half(program, config, layer, common, rate, (x1, x2));
     }
     (x1, x2)
 }

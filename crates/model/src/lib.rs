@@ -18,7 +18,7 @@ mod memory;
 mod parameters;
 pub mod record;
 
-pub use config::{ConfigError, LayerKind, ModelConfig, PositionEncoding};
+pub use config::{ConfigError, LayerKind, ModelConfig, PositionEncoding, Precision};
 pub use initialise::{evaluation_inputs, initial_parameter, random_inputs};
 pub use memory::{MemoryChoice, MemoryLimit, fit};
 pub use parameters::{Initialisation, ParameterSpec, cache_states};

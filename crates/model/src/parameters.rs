@@ -22,6 +22,8 @@ pub struct ParameterSpec {
     pub shape: Shape,
     /// How it starts.
     pub initialisation: Initialisation,
+    /// As what inference stores it; training has it in f32.
+    pub stored: DType,
 }
 
 /// Logits start nearly flat: 0.02 (GPT-2) times the root of the head's width.
@@ -32,7 +34,8 @@ impl ModelConfig {
     pub fn parameters(&self) -> Vec<ParameterSpec> {
         let mut list = Vec::new();
         let mut add = |name: String, shape: Shape, initialisation: Initialisation| {
-            list.push(ParameterSpec { name, shape, initialisation })
+            let stored = if is_weight(&name) { self.precision.dtype() } else { DType::F32 };
+            list.push(ParameterSpec { name, shape, initialisation, stored })
         };
         let (width, inner) = (self.width, self.heads * self.head_width);
         // A row of the embedding then has about unit length, and branches of about unit scale per element soon lead.
@@ -90,6 +93,13 @@ impl ModelConfig {
             max_positions: self.max_positions,
         }
     }
+}
+
+/// Whether a parameter is the weight of a product: neither a table, of which rows are looked up, nor a vector.
+fn is_weight(name: &str) -> bool {
+    let part = name.rsplit_once('.').map_or(name, |(_, part)| part);
+    !name.starts_with("embed.")
+        && matches!(part, "query_key" | "query" | "key" | "value" | "output" | "w1" | "w2" | "weight")
 }
 
 /// Layers are numbered with three digits, so that name order is layer order.

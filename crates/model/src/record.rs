@@ -2,8 +2,11 @@
 //!
 //! Inputs of all: `tokens`, `positions` `[rows]` u32 (positions restart in each segment), `key` `[2]` u32, and `layer.NNN.rotations`
 //! of each LSH layer (see [`crate::random_inputs`]).
+//!
+//! Where a config says that weights are stored in halves, programs that train or evaluate have them as states of f32 and read casts of
+//! them; [`full_logits`] and [`decoding`] have the casts as states (see [`crate::ParameterSpec::stored`]). Both compute the same.
 
-use crate::layers::{Attending, common, head, trunk};
+use crate::layers::{Attending, Weights, cast_weights, common, head, trunk};
 use crate::{MemoryChoice, ModelConfig};
 use reformer_autodiff::{Optimiser, Recompute, adamw, gradients};
 use reformer_tensor::{DType, Program, Tensor, shape};
@@ -15,12 +18,13 @@ struct Forward {
 
 fn forward(config: &ModelConfig, rows: usize, head_group: usize, rate: f32, stream: DType) -> Forward {
     let mut program = Program::new();
-    let common = common(&mut program, rows);
+    let common = common(&mut program, rows, Weights::Trained);
+    cast_weights(&mut program, config);
     let segments = program.input("segments", shape![rows], DType::U32);
     let targets = program.input("targets", shape![rows], DType::U32);
     let weights = program.input("weights", shape![rows], DType::F32);
     let (y1, y2) = trunk(&mut program, config, common, Attending::Whole { segments, head_group }, rate, stream);
-    let head = head(&mut program, config);
+    let head = head(&mut program, config, common.weights);
     let losses = program.head_loss(y1, y2, &head, targets, weights);
     Forward { program, losses }
 }
@@ -72,7 +76,7 @@ pub fn evaluation_with(config: &ModelConfig, rows: usize, head_group: usize, str
 /// Logits of `chosen` rows in one full forward pass: inputs as [`evaluation`] without targets and weights, and `chosen` `[chosen]` u32.
 pub fn full_logits(config: &ModelConfig, rows: usize, chosen: usize, head_group: usize) -> Program {
     let mut program = Program::new();
-    let common = common(&mut program, rows);
+    let common = common(&mut program, rows, Weights::Stored);
     let segments = program.input("segments", shape![rows], DType::U32);
     finish_logits(program, config, common, Attending::Whole { segments, head_group }, chosen)
 }
@@ -81,7 +85,7 @@ pub fn full_logits(config: &ModelConfig, rows: usize, chosen: usize, head_group:
 /// Further inputs: `cache_rows` `[rows]` u32 (the conversation of each token, or [`reformer_tensor::op::NO_ROW`]), `chosen` `[chosen]` u32.
 pub fn decoding(config: &ModelConfig, rows: usize, batch: usize, chosen: usize) -> Program {
     let mut program = Program::new();
-    let common = common(&mut program, rows);
+    let common = common(&mut program, rows, Weights::Stored);
     let cache_rows = program.input("cache_rows", shape![rows], DType::U32);
     finish_logits(program, config, common, Attending::Cached { cache_rows, batch }, chosen)
 }
@@ -94,7 +98,7 @@ fn finish_logits(
     chosen: usize,
 ) -> Program {
     let (y1, y2) = trunk(&mut program, config, common, attending, 0.0, config.stream());
-    let head = head(&mut program, config);
+    let head = head(&mut program, config, common.weights);
     let chosen = program.input("chosen", shape![chosen], DType::U32);
     let logits = program.logits(y1, y2, chosen, &head);
     program.output("logits", logits);

@@ -5,7 +5,7 @@ use reformer_tensor::{DType, HostData, HostTensor, Shape};
 /// The elements of an [`Array`].
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Data {
-    /// `DType::F32`, and streams of that type.
+    /// `DType::F32`, streams of that type, and halves, which hold only what their type has.
     Real(Vec<f64>),
     /// `DType::U32`.
     Integer(Vec<u32>),
@@ -35,7 +35,7 @@ impl Array {
     fn filled(shape: Shape, dtype: DType, real: f64, integer: u32) -> Self {
         let count = shape.elements();
         let data = match dtype {
-            DType::F32 => Data::Real(vec![real; count]),
+            DType::F32 | DType::F16 | DType::Bf16 => Data::Real(vec![real; count]),
             DType::U32 => Data::Integer(vec![integer; count]),
             DType::Fixed { .. } => Data::Fixed(vec![0; count]),
         };
@@ -48,6 +48,12 @@ impl Array {
             return None;
         }
         let data = match (&tensor.data, dtype) {
+            (HostData::F32(data), DType::F16 | DType::Bf16) => {
+                Data::Real(data.iter().map(|&x| round(f64::from(x), dtype)).collect())
+            }
+            (HostData::F64(data), DType::F16 | DType::Bf16) => {
+                Data::Real(data.iter().map(|&x| round(x, dtype)).collect())
+            }
             (HostData::F32(data), _) => Data::Real(data.iter().map(|&x| f64::from(x)).collect()),
             (HostData::F64(data), DType::Fixed { fraction_bits }) => {
                 let unit = 0.5f64.powi(i32::from(fraction_bits));
@@ -77,7 +83,7 @@ impl Array {
     pub fn unit(&self) -> f64 {
         match self.dtype {
             DType::Fixed { fraction_bits } => 0.5f64.powi(i32::from(fraction_bits)),
-            DType::F32 | DType::U32 => 1.0,
+            DType::F32 | DType::U32 | DType::F16 | DType::Bf16 => 1.0,
         }
     }
 
@@ -112,4 +118,21 @@ impl Array {
 
 fn integer(value: f64) -> Option<i32> {
     (value >= f64::from(i32::MIN) && value <= f64::from(i32::MAX)).then_some(value as i32)
+}
+
+/// The nearest number that a type of halves has, ties to the even one: it has `fraction` bits, of which fewer are left below
+/// 2^`least`, and none above `largest`.
+pub(crate) fn round(x: f64, dtype: DType) -> f64 {
+    let (fraction, least, largest) = match dtype {
+        DType::F16 => (10, -14, 65_504.0),
+        DType::Bf16 => (7, -126, (2.0 - 0.5f64.powi(7)) * 2f64.powi(127)),
+        DType::F32 | DType::U32 | DType::Fixed { .. } => return x,
+    };
+    if x == 0.0 || !x.is_finite() {
+        return x;
+    }
+    let exponent = (x.abs().log2().floor() as i32).max(least);
+    let unit = 2f64.powi(exponent - fraction);
+    let rounded = (x / unit).round_ties_even() * unit;
+    if rounded.abs() > largest { f64::INFINITY.copysign(x) } else { rounded }
 }

@@ -21,7 +21,7 @@ pub(crate) fn add(stream: &mut Array, row: usize, share: &[f64], direction: Dire
     let unit = stream.unit();
     let limit = match stream.dtype {
         DType::Fixed { .. } => 2f64.powi(31) * unit,
-        DType::F32 | DType::U32 => f64::INFINITY,
+        DType::F32 | DType::U32 | DType::F16 | DType::Bf16 => f64::INFINITY,
     };
     let range = row * share.len()..(row + 1) * share.len();
     for &value in share {

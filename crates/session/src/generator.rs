@@ -91,7 +91,8 @@ impl Generation {
 }
 
 impl Generator {
-    /// Prepares a model for `batch` conversations. `store` holds its parameters; the caches are added to it.
+    /// Prepares a model for `batch` conversations. `store` holds its parameters in f32, of which weights become what the config
+    /// stores them as; the caches are added to it.
     ///
     /// # Errors
     /// If a plan can't be made or prepared, or the store holds caches of another batch.
@@ -101,6 +102,7 @@ impl Generator {
         config: &ModelConfig,
         batch: usize,
     ) -> Result<Self, SessionError> {
+        store_weights(config, store.as_mut())?;
         let mut plans = Vec::new();
         let most = config.max_positions.saturating_mul(batch);
         for rows in PLAN_ROWS.into_iter().filter(|&rows| rows == 1 || rows <= most) {
@@ -344,4 +346,15 @@ impl Generator {
         }
         Ok(())
     }
+}
+
+/// Puts weights that the config stores in halves in the place of those in f32.
+fn store_weights(config: &ModelConfig, store: &mut dyn Store) -> Result<(), SessionError> {
+    for spec in config.parameters().into_iter().filter(|spec| spec.stored.is_half()) {
+        let trained = store.read(&spec.name)?;
+        store.remove(&spec.name);
+        store.declare(&spec.name, spec.shape, spec.stored)?;
+        store.write(&spec.name, &trained)?;
+    }
+    Ok(())
 }

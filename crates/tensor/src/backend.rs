@@ -2,6 +2,7 @@
 
 use crate::{DType, HostTensor, Plan, PlanError, Program, Shape};
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -181,7 +182,12 @@ impl Plan {
         let words = self.program.inputs.iter().map(|(name, id)| {
             let value = self.program.info(*id);
             let given = inputs.get(name);
-            given.and_then(|tensor| tensor.words(value.shape, value.dtype)).ok_or_else(|| RunError::Input {
+            let words = given.and_then(|tensor| match tensor.words(value.shape, value.dtype)? {
+                Cow::Borrowed(words) => Some(words),
+                // Halves: weights are no inputs.
+                Cow::Owned(_) => None,
+            });
+            words.ok_or_else(|| RunError::Input {
                 name: name.clone(),
                 got: given.map_or_else(|| "missing".to_owned(), HostTensor::describe),
                 expected: value.dtype.describe(value.shape),

@@ -251,7 +251,7 @@ impl Plan {
 
 fn bytes(program: &Program, id: ValueId) -> u64 {
     let value = program.info(id);
-    (value.shape.elements() * value.dtype.bytes()) as u64
+    value.dtype.bytes(value.shape.elements()) as u64
 }
 
 fn touched(instruction: &crate::Instruction) -> impl Iterator<Item = ValueId> + '_ {

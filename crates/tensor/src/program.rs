@@ -297,6 +297,19 @@ impl Program {
         self.check_shape(op, operand, tensor, dims, advice);
     }
 
+    /// Checks both for a product's weight.
+    pub(crate) fn check_weight(
+        &mut self,
+        op: &'static str,
+        operand: &str,
+        tensor: Tensor,
+        dims: &[usize],
+        advice: &str,
+    ) {
+        self.check_type(op, operand, tensor, tensor.dtype.is_weight(), "f32, f16 or bf16");
+        self.check_shape(op, operand, tensor, dims, advice);
+    }
+
     /// Checks both for an operand of u32.
     pub(crate) fn check_u32(&mut self, op: &'static str, operand: &str, tensor: Tensor, dims: &[usize], advice: &str) {
         self.check_type(op, operand, tensor, tensor.dtype == DType::U32, "u32");

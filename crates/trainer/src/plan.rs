@@ -84,7 +84,7 @@ fn is_moment(state: &StateSpec) -> bool {
 fn state_bytes(plan: &Plan, wanted: &dyn Fn(&StateSpec) -> bool) -> u64 {
     let bytes = |state: &StateSpec| {
         let value = plan.program.info(state.value);
-        (value.shape.elements() * value.dtype.bytes()) as u64
+        value.dtype.bytes(value.shape.elements()) as u64
     };
     plan.program.states.iter().filter(|state| wanted(state)).map(bytes).sum()
 }

@@ -20,6 +20,8 @@ pub(crate) fn apply(backward: &mut Backward<'_>, instruction: &Instruction) {
         Op::MergeHeads(op) => merge_heads::rule(backward, op, instruction),
         Op::FeedForward(op) => feed_forward::rule(backward, op, instruction),
         Op::HeadLoss(_) => head_loss::rule(backward, instruction),
+        // A product's gradient goes to the weight that was cast: see `Backward::parameter_gradient`.
+        Op::Cast(_) => {}
         // Integers: no gradient passes through a bucket, a sort or an interval (attention.md, section 3). A constant has none.
         Op::LshHash(_) | Op::SortByBucket(_) | Op::Intervals(_) | Op::Zeros(_) => {}
         // Nothing that is trained is recorded with these: decoding has no loss, and gradients have no gradients here.

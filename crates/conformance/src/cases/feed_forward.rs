@@ -121,3 +121,11 @@ pub(super) fn exact_ties() -> Case {
     };
     Case::new(61, build).by_row()
 }
+
+pub(super) fn weights_f16() -> Case {
+    gelu().stored(DType::F16)
+}
+
+pub(super) fn weights_bf16() -> Case {
+    gelu().stored(DType::Bf16)
+}

@@ -68,3 +68,11 @@ pub(super) fn across_blocks() -> Case {
 pub(super) fn plain_stream() -> Case {
     case(PLAIN_STREAM, true)
 }
+
+pub(super) fn weights_f16() -> Case {
+    rebuild().stored(DType::F16)
+}
+
+pub(super) fn weights_bf16() -> Case {
+    rebuild().stored(DType::Bf16)
+}

@@ -128,3 +128,11 @@ pub(super) fn plain_stream() -> Case {
 pub(super) fn sharp() -> Case {
     case(Sizes { sharpness: 30.0, ..ODD })
 }
+
+pub(super) fn weights_f16() -> Case {
+    odd().stored(DType::F16)
+}
+
+pub(super) fn weights_bf16() -> Case {
+    odd().stored(DType::Bf16)
+}

@@ -5,6 +5,7 @@ use super::operands::{head, targets};
 use crate::case::Case;
 use crate::fixture::Fixture;
 use crate::tolerance::Tolerance;
+use reformer_tensor::DType;
 use reformer_tensor::op::HeadParameters;
 use reformer_tensor::shape;
 
@@ -71,4 +72,12 @@ pub(super) fn large_vocabulary() -> Case {
 
 pub(super) fn plain_stream() -> Case {
     case(PLAIN_STREAM)
+}
+
+pub(super) fn weights_f16() -> Case {
+    odd().stored(DType::F16)
+}
+
+pub(super) fn weights_bf16() -> Case {
+    odd().stored(DType::Bf16)
 }

@@ -5,6 +5,7 @@ use super::operands::head;
 use crate::case::Case;
 use crate::fixture::{Fixture, Home};
 use crate::tolerance::Tolerance;
+use reformer_tensor::DType;
 use reformer_tensor::shape;
 
 fn case(sizes: Sizes, chosen: &[u32]) -> Case {
@@ -41,4 +42,12 @@ pub(super) fn across_segments() -> Case {
 
 pub(super) fn plain_stream() -> Case {
     case(PLAIN_STREAM, &[33])
+}
+
+pub(super) fn weights_f16() -> Case {
+    odd().stored(DType::F16)
+}
+
+pub(super) fn weights_bf16() -> Case {
+    odd().stored(DType::Bf16)
 }

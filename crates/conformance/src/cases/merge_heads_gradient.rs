@@ -6,7 +6,7 @@ use crate::case::Case;
 use crate::fixture::Fixture;
 use crate::tolerance::Tolerance;
 use reformer_tensor::op::MergeHeadsGradient;
-use reformer_tensor::{Dropout, HeadRange};
+use reformer_tensor::{DType, Dropout, HeadRange};
 
 fn case(rows: usize, width: usize, all_heads: usize, heads: HeadRange, dropout: Dropout) -> Case {
     Case::new(rows, move |fixture: &mut Fixture| {
@@ -40,4 +40,12 @@ pub(super) fn across_blocks() -> Case {
 
 pub(super) fn dropout() -> Case {
     case(130, 37, ALL_HEADS, HeadRange { first: 1, count: 3, width: 8 }, DROP)
+}
+
+pub(super) fn weights_f16() -> Case {
+    middle_heads().stored(DType::F16)
+}
+
+pub(super) fn weights_bf16() -> Case {
+    middle_heads().stored(DType::Bf16)
 }

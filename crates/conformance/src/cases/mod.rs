@@ -7,6 +7,7 @@ mod adamw;
 mod attention;
 mod attention_cached;
 mod attention_gradient;
+mod cast;
 mod embed;
 mod embed_gradient;
 mod feed_forward;
@@ -32,10 +33,11 @@ macro_rules! catalogue {
     () => { $crate::catalogue! { @list @tests } };
     (@list @$then:ident) => { $crate::catalogue! { @$then
         zeros: vector, matrix;
+        cast: one_number, odd_f16, odd_bf16, limits_f16, limits_bf16, many;
         embed: one_row, learned, axial, axial_dropout, across_segments, plain_stream, exact_ties;
         embed_gradient: one_row, learned_repeated, axial_dropout, across_blocks, many_entries;
-        project_heads: one_row, middle_heads, three_weights, across_tiles, wide, plain_stream, off_centre, small_rows, constant_rows;
-        project_heads_gradient: one_row, middle_heads, three_weights, across_blocks, plain_stream;
+        project_heads: one_row, middle_heads, three_weights, across_tiles, wide, plain_stream, off_centre, small_rows, constant_rows, weights_f16, weights_bf16;
+        project_heads_gradient: one_row, middle_heads, three_weights, across_blocks, plain_stream, weights_f16, weights_bf16;
         layer_norm_gradient: one_row, odd, across_blocks, plain_stream, off_centre;
         lsh_hash: one_bucket, one_row, two_buckets, middle_heads, factors, many_factors;
         sort_by_bucket: one_row, all_in_one, odd, segments, many_rows, large;
@@ -51,13 +53,13 @@ macro_rules! catalogue {
         attention_cached: lsh_from_empty, lsh_past_the_window, lsh_three_rounds, lsh_two_caches, lsh_restart,
             lsh_bounded_by_positions, lsh_small_keys, local_from_empty, local_past_the_window, local_two_caches, full_from_empty,
             full_restart, nobody;
-        merge_heads: one_row, middle_heads, taken_off, across_tiles, dropout, plain_stream, in_place, exact_ties;
-        merge_heads_gradient: one_row, middle_heads, across_blocks, dropout;
-        feed_forward: one_row, gelu, relu, dropout, taken_off, across_tiles, plain_stream, in_place, exact_ties;
-        feed_forward_gradient: one_row, gelu, relu, dropout, rebuild, across_blocks, plain_stream;
-        head_loss: one_row, odd, unscored_rows, unscored_block, unscored_nan, across_tiles, large_vocabulary, plain_stream, sharp;
-        head_loss_gradient: one_row, odd, unscored_rows, unscored_block, unscored_nan, across_blocks, large_vocabulary, plain_stream;
-        logits: one_row, odd, repeated, across_segments, plain_stream;
+        merge_heads: one_row, middle_heads, taken_off, across_tiles, dropout, plain_stream, in_place, exact_ties, weights_f16, weights_bf16;
+        merge_heads_gradient: one_row, middle_heads, across_blocks, dropout, weights_f16, weights_bf16;
+        feed_forward: one_row, gelu, relu, dropout, taken_off, across_tiles, plain_stream, in_place, exact_ties, weights_f16, weights_bf16;
+        feed_forward_gradient: one_row, gelu, relu, dropout, rebuild, across_blocks, plain_stream, weights_f16, weights_bf16;
+        head_loss: one_row, odd, unscored_rows, unscored_block, unscored_nan, across_tiles, large_vocabulary, plain_stream, sharp, weights_f16, weights_bf16;
+        head_loss_gradient: one_row, odd, unscored_rows, unscored_block, unscored_nan, across_blocks, large_vocabulary, plain_stream, weights_f16, weights_bf16;
+        logits: one_row, odd, repeated, across_segments, plain_stream, weights_f16, weights_bf16;
         gradient_norm: one_number, many_tensors, across_blocks, many_blocks;
         adamw: first_step, clipped, no_decay, many;
     } };

@@ -45,7 +45,10 @@ pub(crate) fn head(fixture: &mut Fixture, width: usize, vocabulary: usize, sharp
     HeadParameters {
         gamma: fixture.parameter("gamma", shape![2 * width], 1.0, 0.2),
         beta: fixture.parameter("beta", shape![2 * width], 0.0, 0.2),
-        weight: fixture.parameter("weight", shape![2 * width, vocabulary], 0.0, deviation),
+        weight: {
+            let numbers = fixture.normal("weight", shape![2 * width, vocabulary], 0.0, deviation);
+            fixture.state("weight", numbers, fixture.stored)
+        },
         bias: fixture.parameter("bias", shape![vocabulary], 0.0, 0.3),
     }
 }

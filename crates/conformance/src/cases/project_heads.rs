@@ -127,3 +127,11 @@ pub(super) fn constant_rows() -> Case {
     };
     Case::new(MIDDLE.rows, build).by_row()
 }
+
+pub(super) fn weights_f16() -> Case {
+    middle_heads().stored(DType::F16)
+}
+
+pub(super) fn weights_bf16() -> Case {
+    middle_heads().stored(DType::Bf16)
+}

@@ -5,6 +5,7 @@ use super::project_heads::{ACROSS, MIDDLE, NAMES, ONE_ROW, PLAIN_STREAM, Sizes, 
 use crate::case::Case;
 use crate::fixture::{Fixture, Home};
 use crate::tolerance::{Tolerance, norm_roundings};
+use reformer_tensor::DType;
 use reformer_tensor::shape;
 
 fn case(sizes: Sizes) -> Case {
@@ -53,4 +54,12 @@ pub(super) fn across_blocks() -> Case {
 
 pub(super) fn plain_stream() -> Case {
     case(PLAIN_STREAM)
+}
+
+pub(super) fn weights_f16() -> Case {
+    middle_heads().stored(DType::F16)
+}
+
+pub(super) fn weights_bf16() -> Case {
+    middle_heads().stored(DType::Bf16)
 }

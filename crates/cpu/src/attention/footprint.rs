@@ -36,6 +36,7 @@ pub(crate) fn buffers(op: &Op, rows: usize, threads: usize) -> Buffers {
         }
         Op::AttentionCached(_)
         | Op::Zeros(_)
+        | Op::Cast(_)
         | Op::Embed(_)
         | Op::EmbedGradient(_)
         | Op::ProjectHeads(_)

@@ -6,7 +6,7 @@ use crate::dropout::Mask;
 use crate::environment::{Environment, Fault, Kernels, Operands};
 use crate::math;
 use crate::normed::NormTile;
-use crate::product::{Matrix, product};
+use crate::product::Matrix;
 use crate::scratch;
 use crate::simd::{self, Arithmetic, Kernel};
 use crate::stream::{AddShares, Unit};
@@ -46,14 +46,12 @@ pub(super) fn run(op: &FeedForward, environment: &Environment, operands: &mut Op
                 keep: None,
             };
             simd::run(level, norm);
-            let (rows, weight) = (Matrix::rows(normed, width), Matrix::rows(w1.f32(), hidden));
-            product((count, width, hidden), rows, weight, active, hidden, false);
+            w1.weight().product((count, width, hidden), Matrix::rows(normed, width), hidden, active, hidden, false);
             let bias = b1.f32();
             simd::run(level, Activate { activation: op.activation, bias, values: active, derivative: None });
             // The normed rows have done their work: their place takes the share.
             let share = normed;
-            let (rows, weight) = (Matrix::rows(active, hidden), Matrix::rows(w2.f32(), width));
-            product((count, hidden, width), rows, weight, share, width, false);
+            w2.weight().product((count, hidden, width), Matrix::rows(active, hidden), width, share, width, false);
             let factors = mask.rows(level, first, width, factors);
             let (bias, direction) = (Some(b2.f32()), op.direction);
             simd::run(level, AddShares { width, unit, direction, bias, factors, share, stream })

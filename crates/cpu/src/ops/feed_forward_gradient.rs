@@ -7,12 +7,13 @@ use super::feed_forward::Activate;
 use crate::dropout::{Mask, Multiply};
 use crate::environment::{Environment, Fault, Kernels, Operands};
 use crate::normed::{NormTile, NormTileBackward};
-use crate::product::{Matrix, product, transpose};
+use crate::product::{Matrix, product};
 use crate::scratch;
 use crate::simd::{self, Arithmetic, Kernel};
 use crate::stream::{AddShares, Unit};
 use crate::sums::BlockSums;
 use crate::tiles::{Need, cut, tile_rows, try_each};
+use crate::weight::Weight;
 use reformer_tensor::op::{FeedForwardGradient, ROW_BLOCK};
 use reformer_tensor::{Direction, Shape};
 
@@ -66,15 +67,15 @@ pub(super) fn run(
     let mut stream = stream.first_mut().map(|stream| stream.u32());
     let lengths = shared_lengths(mask, ROW_BLOCK.min(total), width, hidden);
     scratch::with(lengths, |[w1_transposed, w2_transposed, normalised, normed, active, d_hidden, masked, d_normed]| {
-        transpose(w1.f32(), hidden, (width, hidden), w1_transposed);
-        transpose(w2.f32(), width, (hidden, width), w2_transposed);
+        w1.weight().transpose(hidden, (width, hidden), w1_transposed);
+        w2.weight().transpose(width, (hidden, width), w2_transposed);
         let context = Context {
             op,
             environment,
             x: (x.u32(), Unit::of(x.dtype)),
             norm: [gamma.f32(), beta.f32()],
             dy: dy.f32(),
-            weights: [w1.f32(), w2.f32()],
+            weights: [w1.weight(), w2.weight()],
             transposed: [w1_transposed, w2_transposed],
             biases: [b1.f32(), b2.f32()],
             mask,
@@ -130,7 +131,7 @@ struct Context<'a> {
     norm: [&'a [f32]; 2],
     dy: &'a [f32],
     /// `[width, hidden]` and `[hidden, width]`.
-    weights: [&'a [f32]; 2],
+    weights: [Weight<'a>; 2],
     /// `[hidden, width]` and `[width, hidden]`.
     transposed: [&'a [f32]; 2],
     biases: [&'a [f32]; 2],
@@ -151,15 +152,13 @@ impl Context<'_> {
             let (x, unit) = (&self.x.0[own.clone()], self.x.1);
             let keep = Some((&mut *normalised, &mut *inverse));
             simd::run(level, NormTile { x, unit, gamma, beta, out: normed, keep });
-            let (left, right) = (Matrix::rows(normed, width), Matrix::rows(w1, hidden));
-            product((count, width, hidden), left, right, active, hidden, false);
+            w1.product((count, width, hidden), Matrix::rows(normed, width), hidden, active, hidden, false);
             let activation = op.activation;
             let values = &mut *active;
             simd::run(level, Activate { activation, bias: b1, values, derivative: Some(&mut *derivative) });
             let factors = mask.rows(level, first, width, factors);
             if let Some(stream) = stream {
-                let (left, right) = (Matrix::rows(active, hidden), Matrix::rows(w2, width));
-                product((count, hidden, width), left, right, share, width, false);
+                w2.product((count, hidden, width), Matrix::rows(active, hidden), width, share, width, false);
                 let (unit, direction) = (self.stream_unit, Direction::Reverse);
                 simd::run(level, AddShares { width, unit, direction, bias: Some(b2), factors, share, stream })?;
             }

@@ -6,11 +6,12 @@ pub(super) mod naive;
 use crate::environment::{Environment, Fault, Kernels, Level, Operands};
 use crate::math;
 use crate::norm::{self, LANES};
-use crate::product::{Matrix, product};
+use crate::product::Matrix;
 use crate::scratch;
 use crate::simd::{self, Arithmetic, Kernel};
 use crate::stream::Unit;
 use crate::tiles::{Need, cut, try_each};
+use crate::weight::Weight;
 use reformer_tensor::Shape;
 use reformer_tensor::op::HeadLoss;
 use std::ops::Range;
@@ -71,7 +72,7 @@ pub(super) struct Head<'a> {
     pub unit: Unit,
     pub gamma: &'a [f32],
     pub beta: &'a [f32],
-    pub weight: &'a [f32],
+    pub weight: Weight<'a>,
     pub bias: &'a [f32],
     pub width: usize,
     pub vocabulary: usize,
@@ -86,7 +87,7 @@ impl<'a> Head<'a> {
             unit: Unit::of(reads[0].dtype),
             gamma: reads[2].f32(),
             beta: reads[3].f32(),
-            weight: reads[4].f32(),
+            weight: reads[4].weight(),
             bias: reads[5].f32(),
             width: reads[0].shape.dim(1),
             vocabulary: reads[4].shape.dim(1),
@@ -104,8 +105,8 @@ impl<'a> Head<'a> {
     ) {
         simd::run(level, JoinAndNorm { head: *self, rows, normed: &mut *normed, keep });
         let (wide, vocabulary) = (2 * self.width, self.vocabulary);
-        let (normed, weight) = (Matrix::rows(normed, wide), Matrix::rows(self.weight, vocabulary));
-        product((rows.len(), wide, vocabulary), normed, weight, logits, vocabulary, false);
+        let size = (rows.len(), wide, vocabulary);
+        self.weight.product(size, Matrix::rows(normed, wide), vocabulary, logits, vocabulary, false);
         simd::run(level, AddBias { bias: self.bias, values: logits });
     }
 }

@@ -5,7 +5,7 @@ mod naive;
 use super::head_loss::{Head, RowLoss, check_targets, scored};
 use crate::environment::{Environment, Fault, Kernels, Operands};
 use crate::normed::NormTileBackward;
-use crate::product::{Matrix, product, transpose};
+use crate::product::{Matrix, product};
 use crate::scratch;
 use crate::simd;
 use crate::sums::BlockSums;
@@ -54,7 +54,7 @@ pub(super) fn run(_op: &HeadLossGradient, environment: &Environment, operands: &
     let total = weights.len();
     let lengths = shared_lengths(ROW_BLOCK.min(total), wide, vocabulary);
     scratch::with(lengths, |[transposed, normed, normalised, d_logits, d_normed, dx, own_losses]| {
-        transpose(head.weight, vocabulary, (wide, vocabulary), transposed);
+        head.weight.transpose(vocabulary, (wide, vocabulary), transposed);
         for block in (0..total).step_by(ROW_BLOCK) {
             // Consecutive rows, of which only the scored ones take part.
             let rows = scored(weights, block..total.min(block + ROW_BLOCK));

@@ -21,7 +21,7 @@ pub(super) fn run(_op: &Logits, environment: &Environment, operands: &mut Operan
         unit: Unit::of(y1.dtype),
         gamma: gamma.f32(),
         beta: beta.f32(),
-        weight: weight.f32(),
+        weight: weight.weight(),
         bias: bias.f32(),
         width: y1.shape.dim(1),
         vocabulary: weight.shape.dim(1),

@@ -4,7 +4,7 @@ mod naive;
 
 use crate::dropout::Mask;
 use crate::environment::{Environment, Fault, Kernels, Operands};
-use crate::product::{Matrix, product};
+use crate::product::Matrix;
 use crate::scratch;
 use crate::simd;
 use crate::stream::{AddShares, Unit};
@@ -40,8 +40,8 @@ pub(super) fn run(op: &MergeHeads, environment: &Environment, operands: &mut Ope
             let factors = mask.rows(environment.level, first, width, factors);
             for head in 0..op.heads.count {
                 let context = Matrix::rows(&context.f32()[first * columns + head * head_width..], columns);
-                let weight = Matrix::rows(&weight.f32()[(op.heads.first + head) * head_width * width..], width);
-                product((count, head_width, width), context, weight, share, width, false);
+                let weight = weight.weight().from((op.heads.first + head) * head_width * width);
+                weight.product((count, head_width, width), context, width, share, width, false);
                 let direction = op.direction;
                 let shares = AddShares { width, unit, direction, bias: None, factors, share, stream };
                 simd::run(environment.level, shares)?;

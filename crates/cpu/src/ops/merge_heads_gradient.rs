@@ -5,7 +5,7 @@ mod naive;
 use crate::dropout::{Mask, Multiply};
 use crate::environment::{Environment, Fault, Kernels, Operands};
 use crate::norm;
-use crate::product::{Matrix, product, transpose};
+use crate::product::{Matrix, product};
 use crate::scratch;
 use crate::simd::{self, Arithmetic, Kernel};
 use crate::sums::BlockSums;
@@ -40,11 +40,11 @@ pub(super) fn run(
     let mask = Mask::new(op.dropout, key.u32());
     let [d_context, delta] = &mut operands.writes[..] else { return Ok(()) };
     let (d_context, delta) = (d_context.f32(), delta.f32());
-    let own_weight = &weight.f32()[op.heads.offset() * width..];
+    let own_weight = weight.weight().from(op.heads.offset() * width);
     let gradient = &mut operands.updates[0].f32()[op.heads.offset() * width..][..columns * width];
     let block_rows = ROW_BLOCK.min(total);
     scratch::with(shared_lengths(columns, mask, block_rows, width), |[transposed, factors, masked]| {
-        transpose(own_weight, width, (columns, width), transposed);
+        own_weight.transpose(width, (columns, width), transposed);
         for block in (0..total).step_by(ROW_BLOCK) {
             let count = ROW_BLOCK.min(total - block);
             let rows = tile_rows(count, environment);

@@ -4,6 +4,7 @@ mod adamw;
 mod attention;
 mod attention_cached;
 mod attention_gradient;
+mod cast;
 mod embed;
 mod embed_gradient;
 mod feed_forward;
@@ -33,6 +34,7 @@ use reformer_tensor::{Instruction, Op, Program, Shape};
 pub(crate) fn run(op: &Op, environment: &Environment, operands: &mut Operands<'_>) -> Result<(), Fault> {
     match op {
         Op::Zeros(op) => zeros::run(op, environment, operands),
+        Op::Cast(op) => cast::run(op, environment, operands),
         Op::Embed(op) => embed::run(op, environment, operands),
         Op::EmbedGradient(op) => embed_gradient::run(op, environment, operands),
         Op::ProjectHeads(op) => project_heads::run(op, environment, operands),
@@ -63,6 +65,7 @@ fn need(program: &Program, instruction: &Instruction, environment: &Environment)
         |index: usize| instruction.updates.get(index).map_or(Shape::new(&[0]), |&(id, _)| program.info(id).shape);
     match &instruction.op {
         Op::Zeros(_)
+        | Op::Cast(_)
         | Op::LshHash(_)
         | Op::SortByBucket(_)
         | Op::Intervals(_)
@@ -109,7 +112,7 @@ pub(crate) fn scratch_bytes(program: &Program, environment: &Environment) -> u64
     });
     let outputs = program.outputs.iter().map(|&(_, id)| {
         let value = program.info(id);
-        (value.shape.elements() * value.dtype.bytes()) as u64
+        value.dtype.bytes(value.shape.elements()) as u64
     });
     buffers(program, environment).bytes()
         + environment.threads as u64 * product::PACKING_BYTES

@@ -4,7 +4,7 @@ mod naive;
 
 use crate::environment::{Environment, Fault, Kernels, Operands};
 use crate::normed::NormTile;
-use crate::product::{Matrix, product};
+use crate::product::Matrix;
 use crate::scratch;
 use crate::simd;
 use crate::stream::Unit;
@@ -46,8 +46,8 @@ pub(super) fn run(op: &ProjectHeads, environment: &Environment, operands: &mut O
             simd::run(environment.level, norm);
             for (out, weight) in outs.into_iter().zip(weights) {
                 let stride = weight.shape.dim(1);
-                let weight = Matrix::rows(&weight.f32()[offset..], stride);
-                product((count, width, columns), Matrix::rows(normed, width), weight, out, columns, false);
+                let (rows, weight) = (Matrix::rows(normed, width), weight.weight().from(offset));
+                weight.product((count, width, columns), rows, stride, out, columns, false);
             }
         });
         Ok(())

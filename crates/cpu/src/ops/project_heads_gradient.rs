@@ -4,7 +4,7 @@ mod naive;
 
 use crate::environment::{Environment, Fault, Kernels, Operands};
 use crate::normed::NormTile;
-use crate::product::{Matrix, product, transpose};
+use crate::product::{Matrix, product};
 use crate::scratch;
 use crate::simd;
 use crate::stream::Unit;
@@ -40,7 +40,7 @@ pub(super) fn run(
     let size = columns * width;
     scratch::with(shared_lengths(op, ROW_BLOCK.min(total), width), |[transposed, normed]| {
         for (weight, out) in weights.iter().zip(transposed.chunks_exact_mut(size.max(1))) {
-            transpose(&weight.f32()[offset..], weight.shape.dim(1), (width, columns), out);
+            weight.weight().from(offset).transpose(weight.shape.dim(1), (width, columns), out);
         }
         for block in (0..total).step_by(ROW_BLOCK) {
             let count = ROW_BLOCK.min(total - block);

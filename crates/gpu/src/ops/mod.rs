@@ -4,6 +4,7 @@ mod adamw;
 mod attention;
 mod attention_cached;
 mod attention_gradient;
+mod cast;
 mod embed;
 mod embed_gradient;
 mod feed_forward;
@@ -29,6 +30,7 @@ use reformer_tensor::{BackendError, Op};
 pub(crate) fn record(op: &Op, recorder: &mut Recorder<'_>) -> Result<(), BackendError> {
     match op {
         Op::Zeros(op) => zeros::record(op, recorder),
+        Op::Cast(op) => cast::record(op, recorder),
         Op::Embed(op) => embed::record(op, recorder),
         Op::EmbedGradient(op) => embed_gradient::record(op, recorder),
         Op::ProjectHeads(op) => project_heads::record(op, recorder),

@@ -2,7 +2,7 @@
 
 use reformer_cpu::Cpu;
 use reformer_gpu::testing::shared;
-use reformer_model::{LayerKind, ModelConfig, PositionEncoding, initial_parameter};
+use reformer_model::{LayerKind, ModelConfig, PositionEncoding, Precision, initial_parameter};
 use reformer_tensor::{
     Backend, Checks, HostTensor, Inputs, Key, Outputs, Plan, PlanOptions, Prepared, Program, Store, shape,
 };
@@ -87,8 +87,22 @@ impl Machine {
 
     pub fn prepare_with(&mut self, program: &Program, options: &PlanOptions) -> Box<dyn Prepared> {
         let plan = Plan::new(program, options).unwrap();
+        self.store_weights(program);
         plan.declare_states(self.store.as_mut()).unwrap();
         self.backend.prepare(plan, Checks::Poison).unwrap()
+    }
+
+    /// Weights that the program has in halves, in the place of those in f32.
+    fn store_weights(&mut self, program: &Program) {
+        for state in &program.states {
+            let value = program.info(state.value);
+            if value.dtype.is_half() {
+                let trained = self.store.read(&state.name).unwrap();
+                self.store.remove(&state.name);
+                self.store.declare(&state.name, value.shape, value.dtype).unwrap();
+                self.store.write(&state.name, &trained).unwrap();
+            }
+        }
     }
 
     pub fn run(&mut self, program: &Program, inputs: &Inputs) -> Outputs {
@@ -196,6 +210,7 @@ pub fn stacks() -> Vec<(&'static str, ModelConfig)> {
         ("lsh", config(&[Lsh], 2)),
         ("full", config(&[Full], 1)),
         ("local, lsh", config(&[Local, Lsh], 4)),
+        ("lsh, weights in bf16", ModelConfig { precision: Precision::Bf16, ..config(&[Lsh], 2) }),
         (
             "lsh, full, local; learned positions",
             ModelConfig { positions: PositionEncoding::Learned, ..config(&[Lsh, Full, Local], 3) },

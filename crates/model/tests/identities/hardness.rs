@@ -55,7 +55,7 @@ pub fn assert_hard_in(
     program: &Program,
     random: Inputs,
 ) {
-    let (watched, layers) = watch(config, batch, program);
+    let (watched, layers) = watch(batch, program);
     assert_eq!(layers.len(), config.layers, "{what}: record all heads at once, else a layer has several attentions");
     let outputs = machine.run(&watched, &only(&watched, &batch.inputs(random)));
     let mut easy = Vec::new();
@@ -80,7 +80,7 @@ pub fn assert_hard_in(
 
 /// `program` up to its head, with what attention reads as outputs (`queries`, `keys` and `buckets`, each behind the number of its
 /// layer) and the `logits` of all rows; and the attention of each layer.
-fn watch(config: &ModelConfig, batch: &Batch, program: &Program) -> (Program, Vec<Attention>) {
+fn watch(batch: &Batch, program: &Program) -> (Program, Vec<Attention>) {
     let mut watched = program.clone();
     let is_head = |op: &Op| matches!(op, Op::HeadLoss(_) | Op::Logits(_));
     let head = watched.instructions.iter().position(|instruction| is_head(&instruction.op)).expect("it has a head");
@@ -105,14 +105,11 @@ fn watch(config: &ModelConfig, batch: &Batch, program: &Program) -> (Program, Ve
             layers.push(*attention);
         }
     }
-    let mut state = |name: &str, dims| watched.state(name, dims, DType::F32);
-    let (width, vocabulary) = (2 * config.width, config.vocabulary);
-    let parameters = HeadParameters {
-        gamma: state("head.norm.gamma", shape![width]),
-        beta: state("head.norm.beta", shape![width]),
-        weight: state("head.weight", shape![width, vocabulary]),
-        bias: state("head.bias", shape![vocabulary]),
-    };
+    // Behind the streams, and the rows that are chosen.
+    let first = if matches!(program.instructions[head].op, Op::Logits(_)) { 3 } else { 2 };
+    let [gamma, beta, weight, bias] =
+        [0, 1, 2, 3].map(|at| watched.tensor(program.instructions[head].reads[first + at]));
+    let parameters = HeadParameters { gamma, beta, weight, bias };
     let chosen = watched.input("chosen", shape![batch.rows()], DType::U32);
     let logits = watched.logits(y1, y2, chosen, &parameters);
     watched.output("logits", logits);

@@ -3,7 +3,7 @@
 use crate::fixture::{Batch, Machine, Place, config, only, same_bits};
 use crate::hardness::assert_hard_in;
 use reformer_autodiff::Optimiser;
-use reformer_model::{LayerKind, MemoryChoice, ModelConfig, random_inputs, record};
+use reformer_model::{LayerKind, MemoryChoice, ModelConfig, Precision, random_inputs, record};
 use reformer_tensor::{DType, Direction, HostTensor, Key, Op, Program, shape};
 
 const STEPS: u32 = 10;
@@ -64,6 +64,14 @@ pub fn rebuilt_and_stored_gradients_are_the_same_bits(place: Place) {
     let config = deep();
     let everything = MemoryChoice::everything(&config);
     let stored = train(place, &config, everything, config.stream());
+    let halves = ModelConfig { precision: Precision::F16, ..config.clone() };
+    let stored_halves = train(place, &halves, everything, halves.stream());
+    assert!(stored_halves.iter().zip(&stored).any(|(half, single)| half != single), "weights were not rounded");
+    for ((name, got), (_, expected)) in
+        train(place, &halves, MemoryChoice::minimum(), halves.stream()).iter().zip(&stored_halves)
+    {
+        same_bits(&format!("weights in f16, {name}"), got, expected);
+    }
     assert_eq!(inverses(&record::training(&config, 200, everything)), 0, "the stored program holds an inverse");
     for choice in [MemoryChoice::minimum(), MemoryChoice { head_group: 3, stored_layers: 2 }] {
         assert!(

@@ -5,6 +5,7 @@ mod adamw;
 mod attention;
 mod attention_cached;
 mod attention_gradient;
+mod cast;
 mod embed;
 mod embed_gradient;
 mod feed_forward;
@@ -31,6 +32,7 @@ use reformer_tensor::Op;
 pub(crate) fn run(op: &Op, reads: &[&Array], updates: &mut [Array], writes: &mut [Array]) -> Result<(), Fault> {
     match op {
         Op::Zeros(_) => zeros::run(writes),
+        Op::Cast(_) => cast::run(reads, writes),
         Op::Embed(op) => embed::run(op, reads, writes)?,
         Op::EmbedGradient(op) => embed_gradient::run(op, reads, updates)?,
         Op::ProjectHeads(op) => project_heads::run(op, reads, writes),

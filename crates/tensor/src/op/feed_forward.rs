@@ -53,9 +53,9 @@ fn check_parameters(program: &mut Program, op: &'static str, width: usize, param
     let advice = "Check the config's width and feed_forward";
     program.check_f32(op, "gamma", parameters.norm.gamma, &[width], advice);
     program.check_f32(op, "beta", parameters.norm.beta, &[width], advice);
-    program.check_f32(op, "w1", parameters.w1, &[width, hidden], advice);
+    program.check_weight(op, "w1", parameters.w1, &[width, hidden], advice);
     program.check_f32(op, "b1", parameters.b1, &[hidden], advice);
-    program.check_f32(op, "w2", parameters.w2, &[hidden, width], advice);
+    program.check_weight(op, "w2", parameters.w2, &[hidden, width], advice);
     program.check_f32(op, "b2", parameters.b2, &[width], advice);
 }
 

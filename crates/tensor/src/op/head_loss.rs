@@ -39,7 +39,7 @@ impl HeadParameters {
         let advice = "The head is twice as wide as a stream";
         program.check_f32(op, "gamma", self.gamma, &[2 * width], advice);
         program.check_f32(op, "beta", self.beta, &[2 * width], advice);
-        program.check_f32(op, "weight", self.weight, &[2 * width, vocabulary], advice);
+        program.check_weight(op, "weight", self.weight, &[2 * width, vocabulary], advice);
         program.check_f32(op, "bias", self.bias, &[vocabulary], "It has one entry a token of the vocabulary");
     }
 }

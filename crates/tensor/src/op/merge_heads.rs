@@ -54,7 +54,7 @@ fn check_operands(
     width: usize,
 ) {
     program.check_f32(op, "context", context, &[rows, heads.columns()], "It is [rows, heads·head_width]");
-    program.check_f32(op, "weight", weight, &[weight.shape.dim(0), width], "It is [heads·head_width, width]");
+    program.check_weight(op, "weight", weight, &[weight.shape.dim(0), width], "It is [heads·head_width, width]");
     program.check_u32(op, "key", key, &[2], "A key is two words");
     program.check_field(op, heads.offset() + heads.columns() <= weight.shape.dim(0), || {
         format!("heads {}..{} exceed the weight's {} rows", heads.first, heads.first + heads.count, weight.shape.dim(0))

@@ -16,6 +16,7 @@
 mod adamw;
 mod attention;
 mod attention_cached;
+mod cast;
 mod embed;
 mod feed_forward;
 mod gradient_norm;
@@ -32,6 +33,7 @@ mod zeros;
 pub use adamw::AdamW;
 pub use attention::{Attention, AttentionGradient, AttentionKeys};
 pub use attention_cached::{AttentionCached, CacheLayout};
+pub use cast::Cast;
 pub use embed::{Embed, EmbedGradient, EmbedParameters};
 pub use feed_forward::{FeedForward, FeedForwardGradient, FeedForwardParameters};
 pub use head_loss::{HeadLoss, HeadLossGradient, HeadParameters};
@@ -202,6 +204,8 @@ macro_rules! operations {
 operations! {
     /// A tensor of zeros.
     Zeros(zeros::Zeros) = "zeros",
+    /// A weight in halves.
+    Cast(Cast) = "cast",
     /// Tokens and positions to the first stream.
     Embed(Embed) = "embed",
     /// Gradients of the embedding tables.
@@ -253,7 +257,7 @@ impl Op {
         let dims = |list: &[crate::ValueId], index: usize| list.get(index).map(|&id| program.info(id).shape);
         let read = |index: usize| dims(&instruction.reads, index).unwrap_or(crate::Shape::new(&[0]));
         match self {
-            Op::Zeros(_) | Op::SortByBucket(_) | Op::Intervals(_) => 0,
+            Op::Zeros(_) | Op::Cast(_) | Op::SortByBucket(_) | Op::Intervals(_) => 0,
             Op::Embed(_) | Op::EmbedGradient(_) => instruction
                 .writes
                 .first()

@@ -49,7 +49,7 @@ impl ProjectHeadsGradient {
 
 fn check_weights(program: &mut Program, op: &'static str, width: usize, heads: HeadRange, weights: &[Tensor]) {
     for weight in weights {
-        program.check_f32(
+        program.check_weight(
             op,
             "weight",
             *weight,

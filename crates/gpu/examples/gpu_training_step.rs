@@ -1,5 +1,5 @@
 //! A training step op by op, and its speed as a share of our own matrix product's in the same process:
-//! `cargo run --release -p reformer-gpu --example training_step [ROWS] [lsh|local|full]`.
+//! `cargo run --release -p reformer-gpu --example gpu_training_step [ROWS] [lsh|local|full]`.
 
 #![allow(clippy::print_stdout, reason = "an example that measures prints what it measured")]
 
