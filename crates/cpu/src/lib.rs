@@ -5,6 +5,7 @@ mod buffer;
 mod dropout;
 mod environment;
 mod executor;
+mod few_rows;
 mod math;
 mod naive;
 mod norm;

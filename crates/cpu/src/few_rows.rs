@@ -1,0 +1,133 @@
+//! Products of a few rows, as decoding has them: bound by reading the weight, which is read once, much in the order in which it lies.
+//! The bits are gemm's: a chain of fused multiply-adds from zero for each block of terms, so a row is the same here and there.
+
+use crate::environment::Level;
+use crate::product::Matrix;
+use crate::simd::{self, Arithmetic, Kernel};
+use crate::weight::Weight;
+use rayon::prelude::*;
+use reformer_tensor::op::PRODUCT_BLOCK;
+
+/// Rows at most. More are worth gemm's packing.
+const MOST_ROWS: usize = 8;
+/// Sums of all rows that are in a cache together, 32 KiB: for one row, columns that lie in a few pages one after another.
+const SUMS: usize = 8192;
+/// Columns that are widened together; with those of [`TERMS`] they stay in the first-level cache.
+const WIDE: usize = 256;
+/// Terms that are taken together, so that sums are loaded and stored once for all of them.
+const TERMS: usize = 4;
+/// Elements of a weight from which threads share its columns: reading fewer takes no longer than waking a thread.
+const SHARED: usize = 1 << 17;
+
+/// out`[m, n]` (+)= a`[m, k]`·weight`[k, n]`, rows of the weight `stride` apart, where this is the faster way and has gemm's bits:
+/// few rows, and a machine with fused multiply-adds. Says whether it did it.
+pub(crate) fn product(
+    (m, k, n): (usize, usize, usize),
+    a: Matrix<'_>,
+    (weight, stride): (Weight<'_>, usize),
+    out: &mut [f32],
+    out_stride: usize,
+    accumulate: bool,
+) -> bool {
+    let level = Level::detect();
+    // A single column is a product of another kind: see `product.rs`.
+    if m == 0 || m > MOST_ROWS || n < 2 || level < Level::Avx2 {
+        return false;
+    }
+    let threads = if k * n < SHARED { 1 } else { rayon::current_num_threads() };
+    let columns = n.div_ceil(threads).next_multiple_of(WIDE);
+    let mut pieces: Vec<(usize, Vec<&mut [f32]>)> =
+        (0..n).step_by(columns).map(|first| (first, Vec::with_capacity(m))).collect();
+    for row in out.chunks_mut(out_stride).take(m) {
+        for ((_, rows), part) in pieces.iter_mut().zip(row[..n].chunks_mut(columns)) {
+            rows.push(part);
+        }
+    }
+    let piece = |(first, out): (usize, Vec<&mut [f32]>)| {
+        simd::run(level, FewRows { k, a, weight: weight.from(first), stride, out, accumulate });
+    };
+    match threads {
+        1 => pieces.into_iter().for_each(piece),
+        _ => pieces.into_par_iter().for_each(piece),
+    }
+    true
+}
+
+struct FewRows<'a> {
+    k: usize,
+    a: Matrix<'a>,
+    weight: Weight<'a>,
+    stride: usize,
+    out: Vec<&'a mut [f32]>,
+    accumulate: bool,
+}
+
+impl Kernel for FewRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(mut self) {
+        let (m, n) = (self.out.len(), self.out[0].len());
+        let panel = SUMS / m;
+        let mut all_sums = [0.0f32; SUMS];
+        let mut wide = [[0.0f32; WIDE]; TERMS];
+        for first in (0..n).step_by(panel) {
+            let width = panel.min(n - first);
+            let sums = &mut all_sums[..m * width];
+            for start in (0..self.k).step_by(PRODUCT_BLOCK) {
+                let end = self.k.min(start + PRODUCT_BLOCK);
+                sums.fill(0.0);
+                for term in (start..end).step_by(TERMS) {
+                    let terms = TERMS.min(end - term);
+                    for column in (0..width).step_by(WIDE) {
+                        let columns = WIDE.min(width - column);
+                        let at = |own: usize| (term + own) * self.stride + first + column;
+                        // Where fewer terms are left, the last rows are not looked at.
+                        let rows: [&[f32]; TERMS] = match self.weight {
+                            Weight::Single(data) => std::array::from_fn(|own| {
+                                let at = at(own.min(terms - 1));
+                                &data[at..at + columns]
+                            }),
+                            Weight::F16(_) | Weight::Bf16(_) => {
+                                for (own, wide) in wide[..terms].iter_mut().enumerate() {
+                                    self.weight.widen(at(own), &mut wide[..columns]);
+                                }
+                                wide.each_ref().map(|wide| &wide[..columns])
+                            }
+                        };
+                        for row in 0..m {
+                            let at = |own: usize| row * self.a.row_stride + (term + own) * self.a.column_stride;
+                            let a: [f32; TERMS] = std::array::from_fn(|own| self.a.data[at(own.min(terms - 1))]);
+                            add::<A>(&mut sums[row * width + column..][..columns], &a[..terms], rows);
+                        }
+                    }
+                }
+                for (out, sums) in self.out.iter_mut().zip(sums.chunks_exact(width)) {
+                    let out = &mut out[first..first + width];
+                    if self.accumulate || start > 0 {
+                        out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
+                    } else {
+                        out.copy_from_slice(sums);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// sums += a·rows, term by term.
+#[inline(always)]
+fn add<A: Arithmetic>(sums: &mut [f32], a: &[f32], rows: [&[f32]; TERMS]) {
+    let [first, second, third, fourth] = rows;
+    if let &[a, b, c, d] = a {
+        let columns = first.iter().zip(second).zip(third.iter().zip(fourth));
+        for (sum, ((&first, &second), (&third, &fourth))) in sums.iter_mut().zip(columns) {
+            let half = A::multiply_add(b, second, A::multiply_add(a, first, *sum));
+            *sum = A::multiply_add(d, fourth, A::multiply_add(c, third, half));
+        }
+        return;
+    }
+    for (&a, row) in a.iter().zip(rows) {
+        sums.iter_mut().zip(row).for_each(|(sum, &b)| *sum = A::multiply_add(a, b, *sum));
+    }
+}
