@@ -11,9 +11,9 @@ use std::time::Instant;
 
 /// What `cargo xtask ci --help` prints.
 pub const HELP: &str = "\
-Checks what must hold before a change lands, in this order: fmt, clippy, doc, tidy, shader-stats, test, smoke. Stops
-at the first failure, shows its output, and says how to repeat it; says what a step skipped on this machine. The output
-of every step is kept in `ci/` of the target folder.
+Checks what must hold before a change lands, in this order: fmt, clippy, doc, tidy, shader-stats, test, mutants, smoke.
+Stops at the first failure, shows its output, and says how to repeat it; says what a step skipped on this machine. The
+output of every step is kept in `ci/` of the target folder.
 ";
 
 /// How much of a failed step's output is shown; all of it is in the log.
@@ -32,7 +32,7 @@ struct Step<'a> {
 enum Run<'a> {
     /// cargo with these arguments, and one environment variable.
     Cargo(&'a [&'a str], Option<(&'a str, &'a str)>),
-    /// A command of ours.
+    /// A command of ours, and its arguments.
     Xtask(&'a str),
 }
 
@@ -62,6 +62,11 @@ const STEPS: &[Step] = &[
         run: Run::Cargo(&["run", "--release", "--quiet", "--package", "reformer-shader-stats", "--", "--check"], None),
     },
     Step { name: "test", purpose: "every test passes", run: Run::Xtask("test") },
+    Step {
+        name: "mutants",
+        purpose: "faults that are planted are caught, a part of them each time",
+        run: Run::Xtask("mutants --part commit"),
+    },
     Step {
         name: "smoke",
         purpose: "a run can be planned, trained, killed, resumed, evaluated and talked to",
@@ -115,7 +120,7 @@ impl Run<'_> {
             }
             Run::Xtask(name) => {
                 let mut this = Command::new(std::env::current_exe().context("cannot find the running xtask")?);
-                this.arg(name);
+                this.args(name.split(' '));
                 this
             }
         };

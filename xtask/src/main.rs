@@ -5,6 +5,7 @@ mod bench;
 mod ci;
 mod forward;
 mod gpu_check;
+mod mutants;
 mod shader_stats;
 mod smoke;
 mod test;
@@ -75,6 +76,13 @@ const COMMANDS: &[Command] = &[
         summary: "the main job in small: plan, train, kill, resume, evaluate, generate, chat",
         help: smoke::HELP,
         does: Does::Here(smoke::run),
+    },
+    Command {
+        name: "mutants",
+        arguments: "[NAME] [--part K/N] [--list]",
+        summary: "planted faults, each with the test that must catch it",
+        help: mutants::HELP,
+        does: Does::Here(mutants::run),
     },
     Command {
         name: "bench",
