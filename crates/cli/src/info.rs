@@ -99,7 +99,9 @@ fn text(
     }
     if let Some(first) = metrics.first_unreadable {
         let (count, path) = (metrics.unreadable, run.metrics_path());
-        text += &format!("metrics     {count} lines of {} can't be read, the first is {first}\n", path.display());
+        let lines = if count == 1 { "line" } else { "lines" };
+        text +=
+            &format!("metrics     {count} {lines} of {} can't be read, the first is line {first}\n", path.display());
     }
     for Saved { checkpoint, state } in checkpoints {
         let remark = match state {

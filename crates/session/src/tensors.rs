@@ -287,3 +287,64 @@ fn little_endian(data: &[f32]) -> Cow<'_, [u8]> {
 fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reformer_tensor::shape;
+    use std::any::Any;
+    use std::io::Cursor;
+
+    /// Holds nothing, but remembers what it was asked for.
+    #[derive(Default)]
+    struct Names(Vec<String>);
+
+    impl Store for Names {
+        fn declare(&mut self, name: &str, _: Shape, _: DType) -> Result<(), BackendError> {
+            self.0.push(name.to_owned());
+            Ok(())
+        }
+
+        fn write(&mut self, _: &str, _: &HostTensor) -> Result<(), BackendError> {
+            Ok(())
+        }
+
+        fn read(&self, name: &str) -> Result<HostTensor, BackendError> {
+            Err(BackendError::Missing { name: name.to_owned() })
+        }
+
+        fn names(&self) -> Vec<String> {
+            self.0.clone()
+        }
+
+        fn remove(&mut self, _: &str) {}
+
+        fn as_any_mut(&mut self) -> &mut dyn Any {
+            self
+        }
+    }
+
+    /// A file may become shorter between the moment when its length is known and that when its data is read.
+    #[test]
+    fn a_file_that_shrinks_while_it_is_read_is_an_error_and_not_a_tensor() {
+        let spec = |name: &str, length| TensorSpec { name: name.to_owned(), shape: shape![length] };
+        let specs = [spec("a", 2), spec("b", 3 * READ_ELEMENTS)];
+        let Ok(header) = header(&by_name(&specs)) else { panic!("a header can be made") };
+        let mut file = (header.len() as u64).to_le_bytes().to_vec();
+        file.extend_from_slice(&header);
+        file.resize(file.len() + (2 + 3 * READ_ELEMENTS) * ELEMENT_BYTES, 0);
+        let length = file.len() as u64;
+        let whole = &mut Names::default();
+        assert!(read_from(Cursor::new(&file), length, &specs, whole).is_ok());
+        assert_eq!(whole.0, ["a", "b"]);
+        for left in [0, 4, 20, header.len(), header.len() + 8, header.len() + 12, file.len() / 2, file.len() - 1] {
+            let mut store = Names::default();
+            let fault = read_from(Cursor::new(&file[..left]), length, &specs, &mut store);
+            assert!(
+                matches!(&fault, Err(Fault::Io(error)) if error.kind() == ErrorKind::UnexpectedEof),
+                "{left} bytes are left"
+            );
+            assert!(!store.0.contains(&"b".to_owned()), "half a tensor was taken for a whole one");
+        }
+    }
+}

@@ -6,7 +6,9 @@ mod models;
 
 mod config;
 mod fixture;
+mod mutations;
 mod odd_files;
+mod seeds;
 mod state;
 mod tensors;
 mod tokenizer;
