@@ -4,13 +4,12 @@ use crate::arguments::InfoArguments;
 use crate::plan::describe_model;
 use crate::quantities::Seconds;
 use crate::{graphics, machine, output, trained};
-use reformer_cpu::{Cpu, Level};
+use reformer_cpu::{Environment, Level};
 use reformer_oracle::Oracle;
-use reformer_session::{RunConfig, RunFolder, Tokenizer};
+use reformer_session::{Checkpoint, RunConfig, RunFolder, SavedState, SessionError, Tokenizer};
 use reformer_tensor::Backend;
-use reformer_trainer::TrainerState;
+use reformer_trainer::{EvaluationEvent, Event, LastMetrics, TrainerState};
 use serde_json::{Value, json};
-use std::fs;
 
 /// Runs the command.
 ///
@@ -23,62 +22,41 @@ pub fn run(arguments: &InfoArguments) -> anyhow::Result<()> {
     let run = trained::choose(&arguments.run)?;
     let (config, tokenizer) = (run.read_config()?, run.read_tokenizer()?);
     let checkpoints = checkpoints(&run)?;
-    let (step, evaluation) = last_metrics(&run);
+    let metrics = LastMetrics::of(&run)?;
+    let newest = checkpoints.last().and_then(|saved| saved.state.as_ref().ok());
     if arguments.json {
         return output::line(json!({
             "run": run.path(),
-            "step": checkpoints.last().map_or(0, |checkpoint| checkpoint.step),
+            "step": checkpoints.last().map_or(0, |saved| saved.checkpoint.step()),
             "steps": config.training["steps"],
-            "finished": checkpoints.last().is_some_and(|checkpoint| checkpoint.state.finished),
+            "finished": newest.is_some_and(|state| state.trainer.finished),
             "parameters": config.model.parameter_count(),
-            "parameters_sha256": checkpoints.last().map(|checkpoint| &checkpoint.parameters_sha256),
+            "parameters_sha256": newest.map(|state| &state.parameters_sha256),
             "tokenizer": { "kind": tokenizer.kind(), "vocabulary": tokenizer.vocabulary() },
-            "last_step": step,
-            "last_evaluation": evaluation,
-            "checkpoints": checkpoints.iter().map(|checkpoint| json!({
-                "step": checkpoint.step,
-                "evaluation_loss": checkpoint.evaluation_loss,
-                "path": checkpoint.path,
+            "last_step": metrics.step.map(Event::Step),
+            "last_evaluation": metrics.evaluation.map(Event::Evaluation),
+            "unreadable_metrics": metrics.unreadable,
+            "checkpoints": checkpoints.iter().map(|Saved { checkpoint, state }| json!({
+                "step": checkpoint.step(),
+                "evaluation_loss": state.as_ref().ok().and_then(|state| state.evaluation_loss),
+                "path": checkpoint.path(),
+                "damage": state.as_ref().err().map(SessionError::to_string),
             })).collect::<Vec<_>>(),
             "config": config,
         }));
     }
-    output::text_now(text(&run, &config, &tokenizer, &checkpoints, &step, &evaluation))
+    output::text_now(text(&run, &config, &tokenizer, &checkpoints, &metrics))
 }
 
-/// What a checkpoint says of itself.
+/// A checkpoint and what it says of itself. One that is damaged is told of among the others: this is where one looks what can be saved.
 struct Saved {
-    step: u64,
-    path: String,
-    evaluation_loss: Option<f64>,
-    parameters_sha256: String,
-    state: TrainerState,
+    checkpoint: Checkpoint,
+    state: Result<SavedState<TrainerState>, SessionError>,
 }
 
 fn checkpoints(run: &RunFolder) -> anyhow::Result<Vec<Saved>> {
-    let mut found = Vec::new();
-    for checkpoint in run.checkpoints().all()? {
-        let state = checkpoint.state::<TrainerState>()?;
-        found.push(Saved {
-            step: state.step,
-            path: checkpoint.path().display().to_string(),
-            evaluation_loss: state.evaluation_loss,
-            parameters_sha256: state.parameters_sha256,
-            state: state.trainer,
-        });
-    }
-    Ok(found)
-}
-
-/// The last step and the last evaluation in `metrics.jsonl`; null where there is none. A last line that is being written is
-/// passed over.
-fn last_metrics(run: &RunFolder) -> (Value, Value) {
-    let text = fs::read_to_string(run.metrics_path()).unwrap_or_default();
-    let last = |event: &str| {
-        let mut lines = text.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        lines.find(|line| line["event"] == event).unwrap_or(Value::Null)
-    };
-    (last("step"), last("evaluation"))
+    let all = run.checkpoints().all()?.into_iter();
+    Ok(all.map(|checkpoint| Saved { state: checkpoint.state(), checkpoint }).collect())
 }
 
 fn text(
@@ -86,8 +64,7 @@ fn text(
     config: &RunConfig,
     tokenizer: &Tokenizer,
     checkpoints: &[Saved],
-    step: &Value,
-    evaluation: &Value,
+    metrics: &LastMetrics,
 ) -> String {
     let training = &config.training;
     let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -105,21 +82,34 @@ fn text(
     };
     text += &match checkpoints.last() {
         None => format!("trained     not saved yet, {of}\n"),
-        Some(Saved { step, state, .. }) => {
-            let end = if state.finished { ", done" } else { "; `train --resume` goes on" };
-            format!("trained     {step} {of} in {}, {} tokens{end}\n", Seconds(state.seconds), state.tokens)
+        Some(Saved { checkpoint, state: Ok(SavedState { trainer, .. }) }) => {
+            let end = if trainer.finished { ", done" } else { "; `train --resume` goes on" };
+            let (step, time) = (checkpoint.step(), Seconds(trainer.seconds));
+            format!("trained     {step} {of} in {time}, {} tokens{end}\n", trainer.tokens)
+        }
+        Some(Saved { checkpoint, .. }) => {
+            format!("trained     {} {of}, but the newest checkpoint is damaged\n", checkpoint.step())
         }
     };
-    if let (Some(number), Some(loss)) = (step["step"].as_u64(), step["loss"].as_f64()) {
-        text += &format!("last loss   {loss:.4} at step {number}\n");
+    if let Some(event) = &metrics.step {
+        text += &format!("last loss   {:.4} at step {}\n", event.loss, event.step);
     }
-    if let (Some(number), Some(bits)) = (evaluation["step"].as_u64(), evaluation["bits_per_byte"].as_f64()) {
-        let perplexity = evaluation["perplexity"].as_f64().unwrap_or(f64::NAN);
-        text += &format!("validation  {bits:.4} bits per byte, perplexity {perplexity:.3} at step {number}\n");
+    if let Some(EvaluationEvent { step, perplexity, bits_per_byte, .. }) = &metrics.evaluation {
+        text += &format!("validation  {bits_per_byte:.4} bits per byte, perplexity {perplexity:.3} at step {step}\n");
     }
-    for saved in checkpoints {
-        let loss = saved.evaluation_loss.map(|loss| format!(", validation loss {loss:.4}")).unwrap_or_default();
-        text += &format!("checkpoint  {}{loss}\n", saved.path);
+    if let Some(first) = metrics.first_unreadable {
+        let (count, path) = (metrics.unreadable, run.metrics_path());
+        let lines = if count == 1 { "line" } else { "lines" };
+        text +=
+            &format!("metrics     {count} {lines} of {} can't be read, the first is line {first}\n", path.display());
+    }
+    for Saved { checkpoint, state } in checkpoints {
+        let remark = match state {
+            Ok(SavedState { evaluation_loss: Some(loss), .. }) => format!(", validation loss {loss:.4}"),
+            Ok(_) => String::new(),
+            Err(error) => format!(" ({error})"),
+        };
+        text += &format!("checkpoint  {}{remark}\n", checkpoint.path().display());
     }
     text
 }
@@ -128,7 +118,7 @@ fn text(
 fn adapters(json: bool) -> anyhow::Result<()> {
     let levels: Vec<&str> = Level::available().into_iter().map(Level::name).collect();
     let mut list = vec![
-        ("cpu", Some(Cpu::new(0).adapter()), format!("SIMD levels here: {}", levels.join(", "))),
+        ("cpu", Some(Environment::detect(0).to_string()), format!("SIMD levels here: {}", levels.join(", "))),
         ("oracle", Some(Oracle::new().adapter()), "slow and exact, for comparison".to_owned()),
     ];
     let gpus = graphics::list();

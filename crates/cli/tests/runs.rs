@@ -327,6 +327,22 @@ fn damaged_files_are_named() {
     for command in [&["chat"][..], &["evaluate"], &["generate", "--prompt", "x"], &["train", "--resume"]] {
         call(folder.path(), &[command, &["--run", "run"]].concat()).refused(&["step-10/model.safetensors", "step-5"]);
     }
+    // What the run is, is told in spite of it.
+    fs::write(folder.path().join("run/checkpoints/step-10/state.json"), "[]").expect("writable");
+    let metrics = folder.path().join("run/metrics.jsonl");
+    let lines = fs::read(&metrics).expect("readable");
+    fs::write(&metrics, [b"\xff\n", &lines[..]].concat()).expect("writable");
+    let text = call(folder.path(), &["info", "--run", "run"]).ended(0).stdout;
+    for part in ["the newest checkpoint is damaged", "step-10/state.json is damaged", "step-5\n", "the first is line 1"]
+    {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+    let info = call(folder.path(), &["info", "--run", "run", "--json"]).ended(0).object();
+    assert_eq!((&info["step"], &info["finished"], &info["unreadable_metrics"]), (&10.into(), &false.into(), &1.into()));
+    assert_eq!(info["last_step"]["event"], "step");
+    assert_eq!((&info["last_step"]["step"], &info["last_evaluation"]["step"]), (&10.into(), &10.into()));
+    assert!(info["checkpoints"][0]["damage"].is_null());
+    assert!(info["checkpoints"][1]["damage"].as_str().is_some_and(|damage| damage.contains("state.json")), "{info}");
     fs::remove_dir_all(folder.path().join("run/checkpoints/step-10")).expect("writable");
     call(folder.path(), &["train", "--resume", "--run", "run", "--quiet"]).ended(0);
     fs::write(folder.path().join("run/config.json"), "{").expect("writable");

@@ -1,6 +1,7 @@
 //! What a kernel may know of the machine: threads, SIMD level, which twin to run. Operands of an instruction as typed slices.
 
 use crate::buffer::{View, ViewMut};
+use std::fmt;
 
 /// The SIMD level that kernels use; chosen at run time, forced in tests.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -63,6 +64,31 @@ pub struct Environment {
     pub level: Level,
     /// Which twin.
     pub kernels: Kernels,
+}
+
+/// More threads than this are not started: no machine has as many cores, and a typing error must not exhaust the system.
+const MOST_THREADS: usize = 1024;
+
+impl Environment {
+    /// What a backend with `threads` threads has here (0: one a core): the best SIMD level, and fast kernels. Starts none of them.
+    pub fn detect(threads: usize) -> Self {
+        Self { threads, level: Level::detect(), kernels: Kernels::Fast }.resolved()
+    }
+
+    /// The same with the number of threads that there will be.
+    pub(crate) fn resolved(self) -> Self {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        Self { threads: if self.threads == 0 { cores() } else { self.threads.min(MOST_THREADS) }, ..self }
+    }
+}
+
+/// For people: `AVX-512, 2 threads`.
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { threads, level, kernels } = self;
+        let naive = if *kernels == Kernels::Naive { ", naive kernels" } else { "" };
+        write!(f, "{}, {threads} thread{}{naive}", level.name(), if *threads == 1 { "" } else { "s" })
+    }
 }
 
 /// Why a kernel stopped. The executor adds the op and its scope.

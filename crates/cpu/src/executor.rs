@@ -1,7 +1,7 @@
 //! Runs plans: slots, operands, copies, faults. No numeric code.
 
 use crate::buffer::{Buffer, View, ViewMut};
-use crate::environment::{Environment, Fault, Kernels, Level, Operands};
+use crate::environment::{Environment, Fault, Operands};
 use crate::ops;
 use crate::scratch;
 use crate::store::CpuStore;
@@ -20,9 +20,6 @@ const GUARD: u32 = 0x6a75_6172;
 /// Guard words behind a slot: one cache line.
 const GUARD_WORDS: usize = 16;
 
-/// More threads than this are not started: no machine has as many cores, and a typing error must not exhaust the system.
-const MOST_THREADS: usize = 1024;
-
 /// The CPU backend. All in a process share the memory that kernels work in; it is kept until the process ends.
 pub struct Cpu {
     environment: Environment,
@@ -35,7 +32,7 @@ impl Cpu {
     /// # Errors
     /// [`BackendError::Device`] if the system does not start as many threads.
     pub fn try_new(threads: usize) -> Result<Self, BackendError> {
-        Self::try_with(Environment { threads, level: Level::detect(), kernels: Kernels::Fast })
+        Self::try_with(Environment::detect(threads))
     }
 
     /// A backend with everything said.
@@ -43,11 +40,11 @@ impl Cpu {
     /// # Errors
     /// As [`Cpu::try_new`].
     pub fn try_with(environment: Environment) -> Result<Self, BackendError> {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = if environment.threads == 0 { cores() } else { environment.threads.min(MOST_THREADS) };
+        let environment = environment.resolved();
+        let threads = environment.threads;
         let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("reformer-cpu-{index}"));
         let pool = pool.build().map_err(|error| refused_threads(threads, &error))?;
-        Ok(Self { environment: Environment { threads, ..environment }, pool: Arc::new(pool) })
+        Ok(Self { environment, pool: Arc::new(pool) })
     }
 
     /// [`Cpu::try_new`] for tests and benches.
@@ -83,9 +80,7 @@ impl Backend for Cpu {
     }
 
     fn adapter(&self) -> String {
-        let Environment { threads, level, kernels } = self.environment;
-        let naive = if kernels == Kernels::Naive { ", naive kernels" } else { "" };
-        format!("{}, {threads} thread{}{naive}", level.name(), if threads == 1 { "" } else { "s" })
+        self.environment.to_string()
     }
 
     fn scratch_bytes(&self, program: &Program) -> u64 {

@@ -126,14 +126,32 @@ pub struct ConfigError {
 
 impl ConfigError {
     fn new(field: &'static str, value: impl std::fmt::Debug, advice: &str) -> Self {
-        Self { field, value: format!("{value:?}"), advice: advice.to_owned() }
+        let mut value = format!("{value:?}");
+        if value.len() > LONGEST_VALUE {
+            // A list of any length; all that is written here is ASCII, but who knows for how long.
+            value.truncate(value.floor_char_boundary(LONGEST_VALUE));
+            value.push('…');
+        }
+        Self { field, value, advice: advice.to_owned() }
     }
 }
 
+/// Bytes of a value that a message quotes.
+const LONGEST_VALUE: usize = 200;
 /// The largest size of anything: far above use, far below where a product of two overflows.
 const LARGEST: usize = 1 << 24;
 /// Parameter names number layers with three digits.
 const MOST_LAYERS: usize = 999;
+/// Far above use; with it, no count of bytes of a model that passes overflows, in training nor in decoding.
+const MOST_HEADS: usize = 1 << 16;
+/// Papers use up to 16.
+const MOST_ROUNDS: usize = 256;
+/// A factor's hash is a matrix with half as many columns, and large numbers are factored to keep that small.
+const LARGEST_FACTOR: usize = 1 << 16;
+/// A trillion: 4 TiB of parameters, 16 TiB in training.
+const MOST_PARAMETERS: u64 = 1 << 40;
+/// What the lists of an LSH layer's decoding cache may hold, over all heads: 16 GiB a conversation.
+const MOST_LISTED: u128 = 1 << 32;
 /// The share of the width that the outer axial table has: a quarter, as in the published configs (64 of 256).
 const OUTER_SHARE: usize = 4;
 
@@ -279,15 +297,36 @@ impl ModelConfig {
         if self.layers > MOST_LAYERS {
             return Err(ConfigError::new("layers", self.layers, "it must be at most 999"));
         }
+        if self.heads > MOST_HEADS {
+            return Err(ConfigError::new("heads", self.heads, "it must be at most 65536"));
+        }
+        if self.rounds > MOST_ROUNDS {
+            return Err(ConfigError::new("rounds", self.rounds, "it must be at most 256"));
+        }
+        if self.heads * self.head_width > LARGEST {
+            let advice = format!("times `heads`, which is {}, it must be at most 16777216", self.heads);
+            return Err(ConfigError::new("head_width", self.head_width, &advice));
+        }
         if self.pattern.is_empty() {
             return Err(ConfigError::new("pattern", &self.pattern, "name at least one of local, lsh, full"));
         }
-        if self.buckets.iter().any(|&factor| factor == 0 || factor % 2 == 1 || factor > LARGEST) {
-            return Err(ConfigError::new("buckets", &self.buckets, "each factor must be even and positive"));
+        if self.buckets.iter().any(|&factor| factor == 0 || factor % 2 == 1 || factor > LARGEST_FACTOR) {
+            let advice = "each factor must be even and positive, and at most 65536";
+            return Err(ConfigError::new("buckets", &self.buckets, advice));
         }
         let count = self.buckets.iter().try_fold(1usize, |product, &factor| product.checked_mul(factor));
         if count.is_none_or(|count| count > LARGEST) {
             return Err(ConfigError::new("buckets", &self.buckets, "their product must be at most 16777216"));
+        }
+        let per_head = self.rounds as u128 * self.bucket_count() as u128 * self.window as u128;
+        if self.pattern.contains(&LayerKind::Lsh) && per_head * self.heads as u128 > MOST_LISTED {
+            let advice = format!(
+                "times `heads`, `rounds` and the number of buckets, which are {}, {} and {}, it must be at most 4294967296",
+                self.heads,
+                self.rounds,
+                self.bucket_count()
+            );
+            return Err(ConfigError::new("window", self.window, &advice));
         }
         if self.positions == PositionEncoding::Axial && self.width < OUTER_SHARE {
             return Err(ConfigError::new("width", self.width, "axial positions need a width of at least 4"));
@@ -298,6 +337,11 @@ impl ModelConfig {
         // Below 8 bits the streams are too coarse to train, above 27 they hold less than ±16.
         if !(8..=27).contains(&self.stream_fraction_bits) {
             return Err(ConfigError::new("stream_fraction_bits", self.stream_fraction_bits, "it must be from 8 to 27"));
+        }
+        let parameters = self.parameter_count();
+        if parameters > MOST_PARAMETERS {
+            let advice = format!("the model would have {parameters} parameters, it must be at most 1099511627776");
+            return Err(ConfigError::new("width", self.width, &advice));
         }
         Ok(())
     }
@@ -325,7 +369,20 @@ mod tests {
             ),
             (
                 ModelConfig { buckets: vec![4, 3], ..ModelConfig::tiny() },
-                "model config: `buckets` is [4, 3]: each factor must be even and positive",
+                "model config: `buckets` is [4, 3]: each factor must be even and positive, and at most 65536",
+            ),
+            (
+                ModelConfig { heads: 1 << 12, head_width: 1 << 13, ..ModelConfig::tiny() },
+                "model config: `head_width` is 8192: times `heads`, which is 4096, it must be at most 16777216",
+            ),
+            (
+                ModelConfig { window: 1 << 24, buckets: vec![128], ..ModelConfig::tiny() },
+                "model config: `window` is 16777216: times `heads`, `rounds` and the number of buckets, which are 2, 2 and 128, \
+                 it must be at most 4294967296",
+            ),
+            (
+                ModelConfig { width: 1 << 16, feed_forward: 1 << 24, ..ModelConfig::tiny() },
+                "model config: `width` is 65536: the model would have 4398212841984 parameters, it must be at most 1099511627776",
             ),
             (
                 ModelConfig { dropout: f32::NAN, ..ModelConfig::tiny() },

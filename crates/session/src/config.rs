@@ -1,7 +1,7 @@
 //! `config.json` of a run: the model's section, and the trainer's sections, which are only carried here. Every mistake in
 //! it is named with its file, field and value.
 
-use crate::SessionError;
+use crate::{SessionError, json};
 use reformer_model::ModelConfig;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,12 @@ use std::path::Path;
 
 /// The format that this program writes and the only one that it reads.
 pub const CONFIG_FORMAT: u32 = 1;
+
+/// A config has about a kilobyte.
+pub(crate) const LARGEST_CONFIG: u64 = 1 << 20;
+
+/// Characters of a value that a message quotes.
+const LONGEST_VALUE: usize = 200;
 
 /// What a run is. Everything that decides its bits is in here.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -37,7 +43,7 @@ impl RunConfig {
     /// [`SessionError::Format`] with the field that is unknown, missing, of the wrong type or impossible.
     pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, SessionError> {
         let fail = |message: String| SessionError::format(file, message);
-        let value: Value = serde_json::from_str(text).map_err(|error| fail(format!("not JSON: {error}")))?;
+        let value = json::parse(text).map_err(fail)?;
         let object = value.as_object().ok_or_else(|| fail("not a JSON object".to_owned()))?;
         // Before anything else: the fields of another format are unknown by right.
         match object.get("format") {
@@ -67,7 +73,7 @@ pub fn read_section<T: DeserializeOwned>(file: &Path, section: &str, value: &Val
 }
 
 /// As serde reads it, but a value of the wrong type is named with its field, which serde leaves out.
-fn read_value<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
+pub(crate) fn read_value<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
     let read = |value: Value| serde_json::from_value::<T>(value).map_err(|error| error.to_string());
     read(value.clone()).map_err(|message| {
         // These already name it.
@@ -79,11 +85,19 @@ fn read_value<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
         for (field, content) in value.as_object().into_iter().flatten() {
             prefix.insert(field.clone(), content.clone());
             if read(Value::Object(prefix.clone())).err().as_ref() == Some(&message) {
-                return format!("`{field}` is {content}: {message}");
+                return format!("`{field}` is {}: {message}", shortened(content.to_string()));
             }
         }
         message
     })
+}
+
+/// A value may be a whole list: of a long one the beginning says enough.
+fn shortened(value: String) -> String {
+    match value.char_indices().nth(LONGEST_VALUE) {
+        Some((at, _)) => format!("{}…", &value[..at]),
+        None => value,
+    }
 }
 
 #[cfg(test)]

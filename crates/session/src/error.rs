@@ -6,6 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
+/// Characters of a message; what follows is more of what it quotes.
+const LONGEST_MESSAGE: usize = 600;
+
 /// Why a session can't go on.
 #[derive(Debug, Error)]
 pub enum SessionError {
@@ -134,11 +137,39 @@ impl SessionError {
         move |source| SessionError::File { action, path, source }
     }
 
-    pub(crate) fn format(path: &Path, message: impl Into<String>) -> Self {
-        SessionError::Format { path: path.to_owned(), message: message.into() }
+    pub(crate) fn format(path: &Path, message: impl AsRef<str>) -> Self {
+        SessionError::Format { path: path.to_owned(), message: presentable(message.as_ref()) }
     }
 
-    pub(crate) fn damaged(path: &Path, message: impl Into<String>) -> Self {
-        SessionError::Damaged { path: path.to_owned(), message: message.into(), advice: String::new() }
+    pub(crate) fn damaged(path: &Path, message: impl AsRef<str>) -> Self {
+        Self::damaged_with(path, message, String::new())
+    }
+
+    pub(crate) fn damaged_with(path: &Path, message: impl AsRef<str>, advice: String) -> Self {
+        SessionError::Damaged { path: path.to_owned(), message: presentable(message.as_ref()), advice }
+    }
+}
+
+/// Messages quote files, and what is quoted may be long, or steer a terminal.
+fn presentable(message: &str) -> String {
+    let mut text = String::new();
+    for (at, letter) in message.chars().enumerate() {
+        if at == LONGEST_MESSAGE {
+            return text + "…";
+        }
+        if letter.is_control() { text.extend(letter.escape_default()) } else { text.push(letter) }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_is_cut_and_steers_no_terminal() {
+        let error = SessionError::format(Path::new("f"), format!("\u{1b}[2J`{}`", "x".repeat(1 << 20))).to_string();
+        assert!(error.starts_with("f: \\u{1b}[2J`xxx") && error.ends_with("x…"), "{}", &error[..40]);
+        assert!(error.len() < 700, "{} bytes", error.len());
     }
 }

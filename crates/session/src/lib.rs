@@ -24,11 +24,14 @@
 
 mod chat;
 mod checkpoint;
+mod checkpoints;
 mod config;
 mod dialogue;
 mod durable;
 mod error;
+mod files;
 mod generator;
+mod json;
 mod lock;
 mod model;
 mod run;
@@ -38,7 +41,8 @@ mod tokenizer;
 mod utf8;
 
 pub use chat::{Conversation, Reply, ReplyOptions, Turn};
-pub use checkpoint::{Checkpoint, Checkpoints, FileRecord, SavedState, Snapshot};
+pub use checkpoint::{Checkpoint, FileRecord, SavedState};
+pub use checkpoints::{Checkpoints, Snapshot};
 pub use config::{CONFIG_FORMAT, RunConfig, read_section};
 pub use dialogue::{EncodedDialogue, Speaker};
 pub use durable::write_atomically;

@@ -1,9 +1,12 @@
 //! One writer a run: a lock that the system releases however the process ends. Readers need none.
 
-use crate::SessionError;
-use std::fs::{File, OpenOptions, TryLockError};
+use crate::{SessionError, files};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+
+/// Bytes of a lock that are read: more than the number of a process has.
+const LONGEST_HOLDER: u64 = 32;
 
 /// Held while a process writes to a run; dropping it, or any end of the process, releases it.
 #[derive(Debug)]
@@ -19,6 +22,12 @@ impl RunLock {
     pub(crate) fn take(folder: &Path) -> Result<Self, SessionError> {
         let path = folder.join("lock");
         let fail = || SessionError::file("lock", &path);
+        // A lock is written to: whatever a link leads to would be lost; and a pipe never ends.
+        if let Ok(metadata) = fs::symlink_metadata(&path)
+            && !metadata.is_file()
+        {
+            return Err(SessionError::format(&path, format!("{}, no lock: remove it", files::kind(&metadata))));
+        }
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(fail())?;
         match file.try_lock() {
@@ -26,7 +35,7 @@ impl RunLock {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 // Only for the message: what can't be read is no reason to fail in another way.
-                let _ = file.read_to_string(&mut holder);
+                let _ = file.take(LONGEST_HOLDER).read_to_string(&mut holder);
                 let holder = match holder.trim().parse::<u32>() {
                     Ok(process) => format!("process {process}"),
                     Err(_) => "another process".to_owned(),

@@ -39,7 +39,9 @@ impl LoadedModel {
         let newest =
             checkpoints.newest()?.ok_or_else(|| SessionError::NoCheckpoint { path: run.path().join("checkpoints") })?;
         let mut store = backend.store();
-        newest.read_parameters(&parameter_specs(&config.model), store.as_mut())?;
+        newest
+            .read_parameters(&parameter_specs(&config.model), store.as_mut())
+            .map_err(|error| checkpoints.advise(error, &newest))?;
         Ok(Self { config, tokenizer, step: newest.step(), store })
     }
 

@@ -1,7 +1,9 @@
 //! The folder of a run and the numbered runs beside it. What is inside the files is known elsewhere.
 
+use crate::config::LARGEST_CONFIG;
 use crate::durable::write_atomically;
-use crate::{Checkpoints, RunConfig, RunLock, SessionError, Tokenizer};
+use crate::files::Unusable;
+use crate::{Checkpoints, RunConfig, RunLock, SessionError, Tokenizer, files};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -32,7 +34,12 @@ impl RunFolder {
     pub fn create_numbered(runs: &Path) -> Result<Self, SessionError> {
         fs::create_dir_all(runs).map_err(SessionError::file("create", runs))?;
         loop {
-            let number = numbers(runs)?.last().map_or(1, |(number, _)| number + 1);
+            let number = match numbers(runs)?.pop() {
+                None => 1,
+                Some((number, path)) => number
+                    .checked_add(1)
+                    .ok_or_else(|| SessionError::format(&path, "no run can have a higher number: rename it"))?,
+            };
             let path = runs.join(format!("{PREFIX}{number:04}"));
             match fs::create_dir(&path) {
                 Ok(()) => return Ok(Self { path }),
@@ -46,10 +53,14 @@ impl RunFolder {
     /// A run that is there.
     ///
     /// # Errors
-    /// [`SessionError::NoRun`] if the folder holds no `config.json`.
+    /// [`SessionError::NoRun`] if the folder holds no `config.json`, [`SessionError::Format`] if that is no file.
     pub fn open(path: &Path) -> Result<Self, SessionError> {
         let run = Self { path: path.to_owned() };
-        if run.is_started() { Ok(run) } else { Err(SessionError::NoRun { path: path.to_owned() }) }
+        match files::open(&run.config_path()) {
+            Ok(_) => Ok(run),
+            Err(Unusable::Missing(_)) => Err(SessionError::NoRun { path: path.to_owned() }),
+            Err(unusable) => Err(unusable.in_run(&run.config_path())),
+        }
     }
 
     /// The numbered run with the highest number in `runs` that has a config.
@@ -114,7 +125,7 @@ impl RunFolder {
     /// With the file, the field and its value.
     pub fn read_config(&self) -> Result<RunConfig, SessionError> {
         let path = self.config_path();
-        let text = fs::read_to_string(&path).map_err(SessionError::file("read", &path))?;
+        let text = files::read_text(&path, LARGEST_CONFIG).map_err(|unusable| unusable.in_run(&path))?;
         RunConfig::parse(&path, &text)
     }
 
@@ -146,16 +157,17 @@ impl RunFolder {
     }
 }
 
-/// Folders named with `prefix` and a number, in order of their numbers.
+/// Whatever is named with `prefix` and a number, in order of the numbers.
 pub(crate) fn numbered(folder: &Path, prefix: &str) -> Result<Vec<(u64, PathBuf)>, SessionError> {
     let fail = || SessionError::file("list", folder);
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(fail())? {
         let entry = entry.map_err(fail())?;
         let name = entry.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix(prefix)).and_then(|digits| digits.parse().ok());
-        if let Some(number) = number
-            && entry.path().is_dir()
+        let digits = name.to_str().and_then(|name| name.strip_prefix(prefix)).unwrap_or_default();
+        // `parse` alone would take a plus sign.
+        if digits.bytes().all(|digit| digit.is_ascii_digit())
+            && let Ok(number) = digits.parse()
         {
             found.push((number, entry.path()));
         }
@@ -165,7 +177,9 @@ pub(crate) fn numbered(folder: &Path, prefix: &str) -> Result<Vec<(u64, PathBuf)
 }
 
 fn numbers(runs: &Path) -> Result<Vec<(u64, PathBuf)>, SessionError> {
-    numbered(runs, PREFIX)
+    let mut found = numbered(runs, PREFIX)?;
+    found.retain(|(_, path)| path.is_dir());
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -195,6 +209,9 @@ mod tests {
         assert_eq!(RunFolder::newest(&runs).unwrap().path(), runs.join("run-0002"));
         assert_eq!(RunFolder::create_numbered(&runs).unwrap().path(), runs.join("run-10001"));
         assert_eq!(RunFolder::newest(&runs).unwrap().read_config().unwrap(), config());
+        fs::create_dir(runs.join(format!("run-{}", u64::MAX))).unwrap();
+        let error = RunFolder::create_numbered(&runs).unwrap_err().to_string();
+        assert!(error.contains("run-18446744073709551615: no run can have a higher number: rename it"), "{error}");
     }
 
     #[test]

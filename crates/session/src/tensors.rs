@@ -1,7 +1,7 @@
 //! Tensors in safetensors files: written from a store and read into one, a tensor at a time. A file is believed in nothing:
 //! its header is held against what is expected before anything large is allocated. Folders are in `checkpoint.rs`.
 
-use crate::SessionError;
+use crate::{SessionError, files};
 use reformer_model::ModelConfig;
 use reformer_tensor::{BackendError, DType, HostData, HostTensor, Shape, Store};
 use safetensors::Dtype;
@@ -9,17 +9,22 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// Bytes before the header: its length, little-endian.
 const PREFIX_BYTES: u64 = 8;
-/// The format's own limit of a header.
-const LARGEST_HEADER: u64 = 100_000_000;
+/// More than any model needs: two moments of 999 layers with 12 parameters each, 130 bytes an entry, are 3 MB.
+const LARGEST_HEADER: u64 = 1 << 24;
+/// Elements that are read at a time.
+const READ_ELEMENTS: usize = 1 << 18;
 /// Tensors start at a multiple of this in the file; the header is filled up with spaces.
 const ALIGNMENT: usize = 8;
 /// Bytes of an element: everything is saved as f32.
 const ELEMENT_BYTES: usize = 4;
+
+/// What to do where file and config don't fit: neither is known to be the wrong one, so nothing should be removed.
+const OTHER_MODEL: &str = "; it is of another model than config.json: bring back the one of both that was changed";
 
 /// A tensor of f32 that a file must hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,29 +91,34 @@ pub(crate) fn write_tensors(
 /// Reads exactly `specs` into `store`, declaring them where they are new. Nothing is written to the store before the whole header is
 /// known to be right.
 pub(crate) fn read_tensors(path: &Path, specs: &[TensorSpec], store: &mut dyn Store) -> Result<(), SessionError> {
-    let fail = || SessionError::file("read", path);
-    let damaged = |message: String| SessionError::damaged(path, message);
-    let mut file = File::open(path).map_err(fail())?;
-    let length = file.metadata().map_err(fail())?.len();
-    let metadata = read_header(&mut file, length).map_err(|error| match error {
-        HeaderError::Lie(message) => damaged(message),
-        HeaderError::Io(error) => fail()(error),
-    })?;
+    let (file, length) = files::open(path).map_err(|unusable| unusable.in_checkpoint(path))?;
+    read_from(file, length, specs, store).map_err(|fault| match fault {
+        Fault::Lie(message) => SessionError::damaged(path, message),
+        Fault::OtherModel(message) => SessionError::damaged_with(path, message, OTHER_MODEL.to_owned()),
+        Fault::Io(error) => match error.kind() {
+            ErrorKind::UnexpectedEof => SessionError::damaged(path, "it became shorter while it was read"),
+            _ => SessionError::file("read", path)(error),
+        },
+        Fault::Session(error) => error,
+    })
+}
+
+fn read_from(
+    mut file: impl Read + Seek,
+    length: u64,
+    specs: &[TensorSpec],
+    store: &mut dyn Store,
+) -> Result<(), Fault> {
+    let (metadata, start) = read_header(&mut file, length)?;
     let specs = by_name(specs);
-    check_header(&metadata, &specs).map_err(damaged)?;
-    // The format keeps tensors without gaps; the order in the file is its own.
-    let mut order: Vec<(usize, &TensorSpec)> = specs
-        .into_iter()
-        .filter_map(|spec| metadata.info(&spec.name).map(|info| (info.data_offsets.0, spec)))
-        .collect();
-    order.sort_by_key(|&(offset, _)| offset);
-    for (_, spec) in order {
-        let mut bytes = vec![0; spec.shape.elements() * ELEMENT_BYTES];
-        file.read_exact(&mut bytes).map_err(fail())?;
-        let data: Vec<f32> =
-            bytes.as_chunks::<ELEMENT_BYTES>().0.iter().map(|&word| f32::from_le_bytes(word)).collect();
+    check_header(&metadata, &specs).map_err(Fault::OtherModel)?;
+    for spec in specs {
+        let offset = metadata.info(&spec.name).map_or(0, |info| info.data_offsets.0);
+        file.seek(SeekFrom::Start(start + offset as u64))?;
+        let data = read_elements(&mut file, spec.shape.elements())?;
         if let Some(at) = data.iter().position(|value| !value.is_finite()) {
-            return Err(damaged(format!("`{}` holds {} at {:?}", spec.name, data[at], spec.shape.index_of(at))));
+            let (name, value, place) = (&spec.name, data[at], spec.shape.index_of(at));
+            return Err(Fault::Lie(format!("`{name}` holds {value} at {place:?}, which no training can go on from")));
         }
         store.declare(&spec.name, spec.shape, DType::F32)?;
         store.write(&spec.name, &HostTensor::f32(spec.shape, data))?;
@@ -116,20 +126,32 @@ pub(crate) fn read_tensors(path: &Path, specs: &[TensorSpec], store: &mut dyn St
     Ok(())
 }
 
-/// The size and the hash of a file, a buffer at a time.
-pub(crate) fn measure(path: &Path) -> Result<Written, SessionError> {
-    let fail = || SessionError::file("read", path);
-    let mut file = File::open(path).map_err(fail())?;
+fn read_elements(file: &mut impl Read, count: usize) -> Result<Vec<f32>, Fault> {
+    let mut data = Vec::new();
+    let mut bytes = vec![0; count.min(READ_ELEMENTS) * ELEMENT_BYTES];
+    while data.len() < count {
+        let part = &mut bytes[..(count - data.len()).min(READ_ELEMENTS) * ELEMENT_BYTES];
+        file.read_exact(part)?;
+        if data.try_reserve_exact(count - data.len()).is_err() {
+            return Err(std::io::Error::from(ErrorKind::OutOfMemory).into());
+        }
+        data.extend(part.as_chunks::<ELEMENT_BYTES>().0.iter().map(|&word| f32::from_le_bytes(word)));
+    }
+    Ok(data)
+}
+
+/// The SHA-256 of a file of `length` bytes, a buffer at a time; of fewer or more if it changed meanwhile.
+pub(crate) fn sha256(file: File, length: u64) -> std::io::Result<String> {
+    // A file that grows while it is read must not keep us for ever.
+    let mut file = file.take(length + 1);
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 18];
-    let mut bytes = 0;
     loop {
-        let count = file.read(&mut buffer).map_err(fail())?;
+        let count = file.read(&mut buffer)?;
         if count == 0 {
-            return Ok(Written { bytes, sha256: hexadecimal(hash) });
+            return Ok(hexadecimal(hash));
         }
         hash.update(&buffer[..count]);
-        bytes += count as u64;
     }
 }
 
@@ -147,34 +169,55 @@ impl Hashing {
     }
 }
 
-enum HeaderError {
+/// Why a file can't be read into a store.
+enum Fault {
     Lie(String),
+    OtherModel(String),
     Io(std::io::Error),
+    Session(SessionError),
 }
 
-fn read_header(file: &mut File, length: u64) -> Result<Metadata, HeaderError> {
-    let lie = |message: String| Err(HeaderError::Lie(message));
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        Fault::Io(error)
+    }
+}
+
+impl From<BackendError> for Fault {
+    fn from(error: BackendError) -> Self {
+        Fault::Session(error.into())
+    }
+}
+
+/// The header, and where the data begins. That there are no gaps and overlaps, and that sizes are those of shapes and types, the library
+/// checks.
+fn read_header(file: &mut impl Read, length: u64) -> Result<(Metadata, u64), Fault> {
+    let lie = |message: String| Err(Fault::Lie(message));
     if length < PREFIX_BYTES {
         return lie(format!("it has {length} bytes, too few for a safetensors header"));
     }
     let mut prefix = [0; PREFIX_BYTES as usize];
-    file.read_exact(&mut prefix).map_err(HeaderError::Io)?;
+    file.read_exact(&mut prefix)?;
     let header_bytes = u64::from_le_bytes(prefix);
-    if header_bytes > LARGEST_HEADER || header_bytes > length - PREFIX_BYTES {
+    if header_bytes > length - PREFIX_BYTES {
         return lie(format!("its header claims {header_bytes} bytes, the file has {length}"));
     }
-    let mut header = vec![0; header_bytes as usize];
-    file.read_exact(&mut header).map_err(HeaderError::Io)?;
-    let metadata: Metadata =
-        serde_json::from_slice(&header).map_err(|error| HeaderError::Lie(format!("its header is wrong: {error}")))?;
-    let expected = PREFIX_BYTES + header_bytes + metadata.data_len() as u64;
-    if length != expected {
-        return lie(format!("it has {length} bytes, its header speaks of {expected}"));
+    if header_bytes > LARGEST_HEADER {
+        return lie(format!("its header claims {header_bytes} bytes, more than the {LARGEST_HEADER} of any model"));
     }
-    Ok(metadata)
+    let mut header = vec![0; header_bytes as usize];
+    file.read_exact(&mut header)?;
+    let metadata: Metadata =
+        serde_json::from_slice(&header).map_err(|error| Fault::Lie(format!("its header is wrong: {error}")))?;
+    let start = PREFIX_BYTES + header_bytes;
+    let data = metadata.data_len() as u64;
+    if length - start != data {
+        return lie(format!("it has {} bytes of tensors, its header speaks of {data}", length - start));
+    }
+    Ok((metadata, start))
 }
 
-/// Names, types and shapes are exactly those of `specs`.
+/// Names, types and shapes are exactly those of `specs`, which are in name order.
 fn check_header(metadata: &Metadata, specs: &[&TensorSpec]) -> Result<(), String> {
     for spec in specs {
         let info = metadata.info(&spec.name).ok_or_else(|| format!("the tensor `{}` is missing", spec.name))?;
@@ -185,8 +228,8 @@ fn check_header(metadata: &Metadata, specs: &[&TensorSpec]) -> Result<(), String
             ));
         }
     }
-    let unexpected = metadata.offset_keys().into_iter().find(|name| !specs.iter().any(|spec| spec.name == *name));
-    match unexpected {
+    let known = |name: &String| specs.binary_search_by(|spec| spec.name.cmp(name)).is_ok();
+    match metadata.offset_keys().into_iter().find(|name| !known(name)) {
         Some(name) => Err(format!("the tensor `{name}` does not belong to this model")),
         None => Ok(()),
     }
@@ -243,4 +286,65 @@ fn little_endian(data: &[f32]) -> Cow<'_, [u8]> {
 
 fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reformer_tensor::shape;
+    use std::any::Any;
+    use std::io::Cursor;
+
+    /// Holds nothing, but remembers what it was asked for.
+    #[derive(Default)]
+    struct Names(Vec<String>);
+
+    impl Store for Names {
+        fn declare(&mut self, name: &str, _: Shape, _: DType) -> Result<(), BackendError> {
+            self.0.push(name.to_owned());
+            Ok(())
+        }
+
+        fn write(&mut self, _: &str, _: &HostTensor) -> Result<(), BackendError> {
+            Ok(())
+        }
+
+        fn read(&self, name: &str) -> Result<HostTensor, BackendError> {
+            Err(BackendError::Missing { name: name.to_owned() })
+        }
+
+        fn names(&self) -> Vec<String> {
+            self.0.clone()
+        }
+
+        fn remove(&mut self, _: &str) {}
+
+        fn as_any_mut(&mut self) -> &mut dyn Any {
+            self
+        }
+    }
+
+    /// A file may become shorter between the moment when its length is known and that when its data is read.
+    #[test]
+    fn a_file_that_shrinks_while_it_is_read_is_an_error_and_not_a_tensor() {
+        let spec = |name: &str, length| TensorSpec { name: name.to_owned(), shape: shape![length] };
+        let specs = [spec("a", 2), spec("b", 3 * READ_ELEMENTS)];
+        let Ok(header) = header(&by_name(&specs)) else { panic!("a header can be made") };
+        let mut file = (header.len() as u64).to_le_bytes().to_vec();
+        file.extend_from_slice(&header);
+        file.resize(file.len() + (2 + 3 * READ_ELEMENTS) * ELEMENT_BYTES, 0);
+        let length = file.len() as u64;
+        let whole = &mut Names::default();
+        assert!(read_from(Cursor::new(&file), length, &specs, whole).is_ok());
+        assert_eq!(whole.0, ["a", "b"]);
+        for left in [0, 4, 20, header.len(), header.len() + 8, header.len() + 12, file.len() / 2, file.len() - 1] {
+            let mut store = Names::default();
+            let fault = read_from(Cursor::new(&file[..left]), length, &specs, &mut store);
+            assert!(
+                matches!(&fault, Err(Fault::Io(error)) if error.kind() == ErrorKind::UnexpectedEof),
+                "{left} bytes are left"
+            );
+            assert!(!store.0.contains(&"b".to_owned()), "half a tensor was taken for a whole one");
+        }
+    }
 }

@@ -4,9 +4,9 @@
 //! Both kinds begin with the special tokens, ids 0 to 3. They stand for no text: no text is ever encoded to one of them
 //! (the literal text `<user>` becomes ordinary tokens), and decoding skips them.
 
-use crate::SessionError;
 use crate::durable::write_atomically;
-use serde_json::{Value, json};
+use crate::{SessionError, files, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tokenizers::models::TrainerWrapper;
@@ -31,7 +31,9 @@ const SMALLEST_VOCABULARY: usize = SPECIAL_TOKENS.len() + BYTES;
 /// A pair must occur this often to become a token: what occurs once teaches nothing.
 const LEAST_OCCURRENCES: u64 = 2;
 /// What a file must say so that it splits and joins text as this program does.
-static REQUIRED: [(&str, Value); 11] = [
+const REQUIRED_WORDS: [(&str, &str); 4] =
+    [("/model/type", "BPE"), ("/pre_tokenizer/type", "ByteLevel"), ("/decoder/type", "ByteLevel"), ("/version", "1.0")];
+static REQUIRED: [(&str, Value); 13] = [
     ("/truncation", Value::Null),
     ("/padding", Value::Null),
     ("/normalizer", Value::Null),
@@ -42,8 +44,45 @@ static REQUIRED: [(&str, Value); 11] = [
     ("/model/unk_token", Value::Null),
     ("/model/continuing_subword_prefix", Value::Null),
     ("/model/end_of_word_suffix", Value::Null),
+    ("/model/fuse_unk", Value::Bool(false)),
+    ("/model/byte_fallback", Value::Bool(false)),
     ("/model/ignore_merges", Value::Bool(false)),
 ];
+/// Every key that the library writes: another may mean something to another version of it.
+const KNOWN_KEYS: [(&str, &[&str]); 3] = [
+    (
+        "",
+        &[
+            "version",
+            "truncation",
+            "padding",
+            "added_tokens",
+            "normalizer",
+            "pre_tokenizer",
+            "post_processor",
+            "decoder",
+            "model",
+        ],
+    ),
+    ("/pre_tokenizer", &["type", "add_prefix_space", "trim_offsets", "use_regex"]),
+    (
+        "/model",
+        &[
+            "type",
+            "dropout",
+            "unk_token",
+            "continuing_subword_prefix",
+            "end_of_word_suffix",
+            "fuse_unk",
+            "byte_fallback",
+            "ignore_merges",
+            "vocab",
+            "merges",
+        ],
+    ),
+];
+/// Two million tokens take about as much, far more than any text needs.
+const LARGEST_FILE: u64 = 1 << 26;
 
 /// Text to tokens and back.
 #[derive(Clone)]
@@ -105,7 +144,7 @@ impl Tokenizer {
     /// # Errors
     /// If it can't be read, or isn't a tokenizer that this program can use: the message names the field.
     pub fn load(path: &Path) -> Result<Self, SessionError> {
-        let text = std::fs::read_to_string(path).map_err(SessionError::file("read", path))?;
+        let text = files::read_text(path, LARGEST_FILE).map_err(|unusable| unusable.in_run(path))?;
         Self::from_json(&text).map_err(|message| SessionError::format(path, message))
     }
 
@@ -123,19 +162,27 @@ impl Tokenizer {
     /// [`SessionError::Tokenizer`] if the library fails.
     pub fn to_json(&self) -> Result<String, SessionError> {
         match &self.kind {
-            Kind::Bytes => Ok(json!({"type": "bytes"}).to_string() + "\n"),
+            Kind::Bytes => Ok(serde_json::json!({"type": "bytes"}).to_string() + "\n"),
             Kind::BytePair(library) => Ok(library.to_string(true).map_err(from_library)? + "\n"),
         }
     }
 
     fn from_json(text: &str) -> Result<Self, String> {
-        let value: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
-        if value == json!({"type": "bytes"}) {
+        // Also of what was just trained: a file that could not be read again must not be written.
+        if text.len() as u64 > LARGEST_FILE {
+            return Err(format!("it has {} bytes, more than {LARGEST_FILE}: learn a smaller vocabulary", text.len()));
+        }
+        let value = json::parse(text)?;
+        if value == serde_json::json!({"type": "bytes"}) {
             return Ok(Self::bytes());
         }
-        for (pointer, kind) in [("/model/type", "BPE"), ("/pre_tokenizer/type", "ByteLevel")] {
+        for (pointer, kind) in REQUIRED_WORDS {
             require(&value, pointer, &Value::from(kind))?;
         }
+        for (pointer, known) in KNOWN_KEYS {
+            refuse_unknown_keys(&value, pointer, known)?;
+        }
+        check_added_tokens(&value)?;
         for (pointer, expected) in &REQUIRED {
             require(&value, pointer, expected)?;
         }
@@ -209,6 +256,35 @@ fn require(file: &Value, pointer: &str, expected: &Value) -> Result<(), String> 
     }
     let field = pointer[1..].replace('/', ".");
     Err(format!("`{field}` is {got}, expected {expected}: this is not a tokenizer that was trained here"))
+}
+
+fn refuse_unknown_keys(file: &Value, pointer: &str, known: &[&str]) -> Result<(), String> {
+    let keys = file.pointer(pointer).and_then(Value::as_object).into_iter().flat_map(|object| object.keys());
+    match keys.map(String::as_str).find(|key| !known.contains(key)) {
+        Some(key) => {
+            let field = pointer.get(1..).map(|section| format!("{section}.")).unwrap_or_default();
+            Err(format!("`{field}{key}` is unknown: this is not a tokenizer that was trained here"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The library finds these in a text before anything else: one too many would give tokens that the model does not have.
+fn check_added_tokens(file: &Value) -> Result<(), String> {
+    let added = file.get("added_tokens").and_then(Value::as_array).ok_or("`added_tokens` is missing or no list")?;
+    if added.len() != SPECIAL_TOKENS.len() {
+        return Err(format!(
+            "`added_tokens` has {} tokens, not the {} special ones",
+            added.len(),
+            SPECIAL_TOKENS.len()
+        ));
+    }
+    for (id, (token, name)) in added.iter().zip(SPECIAL_TOKENS).enumerate() {
+        if token["id"] != id || token["content"] != name || token["special"] != true {
+            return Err(format!("`added_tokens` holds {token}, expected the special token {name:?} with the id {id}"));
+        }
+    }
+    Ok(())
 }
 
 /// The bytes of every token, by id, with everything checked that encoding and decoding rely on.

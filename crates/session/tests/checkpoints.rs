@@ -5,9 +5,7 @@ mod models;
 use models::fill;
 use proptest::prelude::*;
 use reformer_cpu::Cpu;
-use reformer_session::{
-    Checkpoint, Checkpoints, RunFolder, SavedState, SessionError, Snapshot, TensorSpec, parameters_sha256,
-};
+use reformer_session::{Checkpoint, Checkpoints, RunFolder, SavedState, Snapshot, TensorSpec, parameters_sha256};
 use reformer_tensor::{Backend, DType, HostTensor, Store, shape};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -201,9 +199,7 @@ fn a_damaged_newest_checkpoint_names_the_file_and_the_last_good_one() {
             let newest = save(&checkpoints, 20, None);
             damage(&newest.path().join(file));
             let error = checkpoints.newest().unwrap_err().to_string();
-            for part in
-                [&format!("step-20/{file} is damaged"), "last good checkpoint", "step-10", "remove the folder step-20"]
-            {
+            for part in [&format!("step-20/{file} is damaged"), "last good checkpoint", "step-10", "remove step-20"] {
                 assert!(error.contains(part), "{file} {name}: expected {part:?} in: {error}");
             }
             assert_eq!(checkpoints.latest_good().unwrap().unwrap().step(), 10);
@@ -217,83 +213,6 @@ fn a_damaged_newest_checkpoint_names_the_file_and_the_last_good_one() {
     let error = checkpoints.newest().unwrap_err().to_string();
     assert!(error.contains("no other checkpoint of this run is whole"), "{error}");
     assert_eq!(checkpoints.latest_good().unwrap(), None);
-}
-
-/// A checkpoint whose model file is `bytes`; what reading it says.
-fn read_model(bytes: &[u8]) -> Result<(), SessionError> {
-    let (_folder, checkpoints) = start();
-    let checkpoint = save(&checkpoints, 1, None);
-    fs::write(checkpoint.path().join("model.safetensors"), bytes).unwrap();
-    checkpoint.read_parameters(&parameters(), Cpu::new(1).store().as_mut())
-}
-
-fn file_with(header: &str, data_bytes: usize) -> Vec<u8> {
-    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
-    bytes.extend_from_slice(header.as_bytes());
-    bytes.resize(bytes.len() + data_bytes, 0);
-    bytes
-}
-
-fn entry(name: &str, dtype: &str, shape: &str, from: u64, to: u64) -> String {
-    format!("\"{name}\":{{\"dtype\":\"{dtype}\",\"shape\":{shape},\"data_offsets\":[{from},{to}]}}")
-}
-
-#[test]
-fn headers_that_lie_are_refused_before_anything_is_allocated() {
-    let embed = |dtype, shape| entry("embed.table", dtype, shape, 0, 28);
-    let rest = format!(
-        "{},{}",
-        entry("layer.000.bias", "F32", "[5]", 28, 48),
-        entry("layer.000.weight", "F32", "[3,5]", 48, 108)
-    );
-    let header = |embed: String, rest: &str| format!("{{{embed},{rest}}}");
-    read_model(&file_with(&header(embed("F32", "[7]"), &rest), 108)).unwrap();
-    let huge = u64::MAX / 2;
-    let cases = [
-        (Vec::new(), "0 bytes, too few"),
-        (huge.to_le_bytes().to_vec(), "its header claims"),
-        ((1u64 << 26).to_le_bytes().to_vec(), "its header claims 67108864 bytes, the file has 8"),
-        (file_with("{}", 0), "the tensor `embed.table` is missing"),
-        (file_with("not json", 4), "its header is wrong"),
-        (file_with(&header(embed("F32", "[7]"), &rest), 107), "it has"),
-        (file_with(&header(embed("F32", "[7]"), &rest), 109), "it has"),
-        (file_with(&header(embed("I32", "[7]"), &rest), 108), "`embed.table` is I32 [7], expected F32 [7]"),
-        (file_with(&header(embed("F32", "[7,1]"), &rest), 108), "`embed.table` is F32 [7, 1], expected F32 [7]"),
-        (file_with(&header(embed("F32", "[8]"), &rest), 108), "its header is wrong"),
-        (file_with(&header(embed("F32", "[4294967296,4294967296]"), &rest), 108), "its header is wrong"),
-        (file_with(&header(entry("embed.table", "F32", "[7]", 0, huge), &rest), 108), "its header is wrong"),
-        (
-            file_with(
-                &header(embed("F32", "[7]"), &(rest.clone() + "," + &entry("extra", "F32", "[0]", 108, 108))),
-                108,
-            ),
-            "`extra` does not belong",
-        ),
-    ];
-    for (bytes, expected) in cases {
-        let error = read_model(&bytes).unwrap_err();
-        assert!(matches!(error, SessionError::Damaged { .. }), "{error:?}");
-        let error = error.to_string();
-        assert!(
-            error.contains("model.safetensors is damaged") && error.contains(expected),
-            "expected {expected:?} in: {error}"
-        );
-    }
-}
-
-#[test]
-fn numbers_that_are_none_are_refused_when_read() {
-    let header = format!(
-        "{{{},{},{}}}",
-        entry("embed.table", "F32", "[7]", 0, 28),
-        entry("layer.000.bias", "F32", "[5]", 28, 48),
-        entry("layer.000.weight", "F32", "[3,5]", 48, 108)
-    );
-    let mut bytes = file_with(&header, 108);
-    let end = bytes.len();
-    bytes[end - 8..end - 4].copy_from_slice(&f32::INFINITY.to_le_bytes());
-    let error = read_model(&bytes).unwrap_err().to_string();
-    assert!(error.contains("`layer.000.weight` holds inf at [2, 3]"), "{error}");
 }
 
 proptest! {

@@ -132,7 +132,8 @@ impl TrainingConfig {
     /// With file, field and value.
     pub fn of(run: &RunFolder, config: &RunConfig) -> Result<Self, TrainError> {
         let training: Self = read_section(&run.config_path(), "training", &config.training)?;
-        training.validate()?;
+        let named = |error: TrainError| SessionError::Format { path: run.config_path(), message: error.to_string() };
+        training.validate().map_err(named)?;
         Ok(training)
     }
 

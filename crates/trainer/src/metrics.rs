@@ -2,11 +2,14 @@
 //! in `picture.rs`.
 
 use crate::{EvaluationEvent, StepEvent, TrainError};
-use reformer_session::{SessionError, write_atomically};
+use reformer_session::{RunFolder, SessionError};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+
+/// A line has about 150 bytes: what is longer is none of ours, and is not kept in memory.
+const LONGEST_LINE: u64 = 1 << 12;
 
 /// A line of the file: what `--json` prints.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -41,6 +44,43 @@ impl History {
     }
 }
 
+/// What `metrics.jsonl` says last.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct LastMetrics {
+    /// The last step.
+    pub step: Option<StepEvent>,
+    /// The last evaluation.
+    pub evaluation: Option<EvaluationEvent>,
+    /// Lines that are none of ours. A last line without an end is not counted: it is being written.
+    pub unreadable: u64,
+    /// The number of the first of them, from 1.
+    pub first_unreadable: Option<u64>,
+}
+
+impl LastMetrics {
+    /// Reads them; nothing of a run that has no such file yet.
+    ///
+    /// # Errors
+    /// If it can't be read, or is no file.
+    pub fn of(run: &RunFolder) -> Result<Self, TrainError> {
+        let mut last = Self::default();
+        let mut number = 0;
+        each_line(&run.metrics_path(), |Found { line, whole, .. }| {
+            number += 1;
+            match line {
+                Some(Line::Step(event)) => last.step = Some(event),
+                Some(Line::Evaluation(event)) => last.evaluation = Some(event),
+                None if whole => {
+                    last.unreadable += 1;
+                    last.first_unreadable.get_or_insert(number);
+                }
+                None => {}
+            }
+        })?;
+        Ok(last)
+    }
+}
+
 /// The file, open for appending, and what is in it.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -50,33 +90,24 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Opens the file of a run that goes on after `step` steps: what was written later is cut off, and so is a line that a kill has torn.
+    /// Opens the file of a run that goes on after `step` steps: it is cut off after the last line of these steps. What is before that stays
+    /// as it is, even a line that can't be read.
     pub(crate) fn open(path: &Path, step: u64) -> Result<Self, TrainError> {
-        let fail = |action: &'static str| {
-            let path = path.to_owned();
-            move |source| SessionError::File { action, path, source }
-        };
-        let text = match std::fs::read(path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(fail("read")(error).into()),
-        };
         let mut history = History::default();
-        let mut kept = String::with_capacity(text.len());
-        for line in text.lines() {
-            match serde_json::from_str::<Line>(line) {
-                Ok(parsed) if parsed.step() <= step => {
-                    history.add(&parsed);
-                    kept.push_str(line);
-                    kept.push('\n');
-                }
-                _ => {}
+        let (mut kept, mut whole) = (0, true);
+        each_line(path, |found| {
+            if let Some(line) = found.line.filter(|line| line.step() <= step) {
+                history.add(&line);
+                (kept, whole) = (found.end, found.whole);
             }
+        })?;
+        let mut file = OpenOptions::new().append(true).create(true).open(path).map_err(failed("open", path))?;
+        // A file that is open for appending can't be cut everywhere.
+        let cut = OpenOptions::new().write(true).open(path).map_err(failed("open", path))?;
+        cut.set_len(kept).map_err(failed("cut", path))?;
+        if !whole {
+            file.write_all(b"\n").map_err(failed("write", path))?;
         }
-        if kept != text {
-            write_atomically(path, kept.as_bytes())?;
-        }
-        let file = OpenOptions::new().append(true).create(true).open(path).map_err(fail("open"))?;
         Ok(Self { path: path.to_owned(), file, history })
     }
 
@@ -84,17 +115,61 @@ impl Metrics {
     pub(crate) fn append(&mut self, line: &Line) -> Result<(), TrainError> {
         self.history.add(line);
         let text = serde_json::to_string(line).expect("an event has string keys and no failing serializer") + "\n";
-        self.file.write_all(text.as_bytes()).map_err(|source| self.failed("write", source).into())
+        self.file.write_all(text.as_bytes()).map_err(failed("write", &self.path))
     }
 
     /// Waits until all lines are on disk, so that no checkpoint is newer than the lines before it.
     pub(crate) fn sync(&self) -> Result<(), TrainError> {
-        self.file.sync_all().map_err(|source| self.failed("sync", source).into())
+        self.file.sync_all().map_err(failed("sync", &self.path))
     }
+}
 
-    fn failed(&self, action: &'static str, source: std::io::Error) -> SessionError {
-        SessionError::File { action, path: self.path.clone(), source }
+/// A line of a file that may hold anything.
+struct Found {
+    /// None if it is none of ours.
+    line: Option<Line>,
+    /// The place behind it.
+    end: u64,
+    /// Whether it has an end.
+    whole: bool,
+}
+
+/// Shows the lines of a file one after another, and holds no more than one; a file that isn't there has none.
+fn each_line(path: &Path, mut see: impl FnMut(Found)) -> Result<(), TrainError> {
+    let fail = || failed("read", path);
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => {
+            let message = "a file with a line for each step belongs here: remove or rename what is there".to_owned();
+            return Err(SessionError::Format { path: path.to_owned(), message }.into());
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(fail()(error)),
     }
+    let mut file = BufReader::new(File::open(path).map_err(fail())?);
+    let mut line = Vec::new();
+    let mut end = 0;
+    loop {
+        line.clear();
+        let mut length = (&mut file).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(fail())? as u64;
+        if length == 0 {
+            return Ok(());
+        }
+        let whole = if length == LONGEST_LINE && !line.ends_with(b"\n") {
+            line.clear();
+            length += file.skip_until(b'\n').map_err(fail())? as u64;
+            true
+        } else {
+            line.ends_with(b"\n")
+        };
+        end += length;
+        see(Found { line: serde_json::from_slice(&line).ok(), end, whole });
+    }
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> TrainError {
+    let path = path.to_owned();
+    move |source| SessionError::File { action, path, source }.into()
 }
 
 #[cfg(test)]
@@ -142,6 +217,46 @@ mod tests {
         let evaluation =
             "{\"event\":\"evaluation\",\"step\":2,\"loss\":0.25,\"perplexity\":1.28,\"bits_per_byte\":0.5}\n";
         assert!(whole.contains(evaluation), "{whole}");
+    }
+
+    #[test]
+    fn lines_that_are_none_of_ours_stay_and_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(folder.path()).unwrap();
+        let path = run.metrics_path();
+        let text = |line: &Line| serde_json::to_string(line).unwrap().into_bytes();
+        let long = vec![b'x'; 3 * LONGEST_LINE as usize];
+        let lines: [&[u8]; 12] = [
+            &text(&step(1)),
+            b"garbage",
+            b"\xff\xfe\x00",
+            b"",
+            b"{\"event\":\"step\",\"step\":-1,\"loss\":0}",
+            b"{\"event\":\"step\",\"step\":2,\"loss\":null,\"learning_rate\":0,\"gradient_norm\":0,\"tokens_per_second\":0}",
+            b"{\"event\":\"dance\"}",
+            &long,
+            &text(&step(2)),
+            &text(&evaluation(2)),
+            b"more garbage",
+            &text(&step(3)),
+        ];
+        let whole = lines.join(&b"\n"[..]);
+        std::fs::write(&path, &whole).unwrap();
+        let last = LastMetrics::of(&run).unwrap();
+        assert_eq!((last.unreadable, last.first_unreadable), (8, Some(2)));
+        assert_eq!(last.step.map(|event| event.step), Some(3), "though its line has no end");
+        assert_eq!(last.evaluation.map(|event| event.step), Some(2));
+        let kept = lines[..10].join(&b"\n"[..]);
+        for (up_to, expected) in [(3, &whole), (2, &kept)] {
+            let metrics = Metrics::open(&path, up_to).unwrap();
+            assert_eq!(metrics.history.training.len() as u64, up_to);
+            assert_eq!(std::fs::read(&path).unwrap(), [&expected[..], b"\n"].concat(), "up to step {up_to}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(LastMetrics::of(&run).unwrap(), LastMetrics::default());
+        std::fs::create_dir(&path).unwrap();
+        let error = Metrics::open(&path, 0).unwrap_err().to_string();
+        assert!(error.contains("metrics.jsonl: a file with a line for each step belongs here"), "{error}");
     }
 
     #[test]

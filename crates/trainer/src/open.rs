@@ -4,6 +4,7 @@ use crate::config::{model_differences, refuse_differences};
 use crate::corpus::fingerprint;
 use crate::evaluate::{Part, check_vocabulary};
 use crate::metrics::Metrics;
+use crate::picture;
 use crate::step::RunKeys;
 use crate::train::{Saved, Validation};
 use crate::{
@@ -47,12 +48,19 @@ impl<'a> Trainer<'a> {
             }
             Start::Resume(checkpoint) => {
                 refuse_differences(&run, &run.read_config()?, &config)?;
-                let state: SavedState<TrainerState> = checkpoint.state()?;
+                let read = |store: &mut dyn Store| {
+                    let state: SavedState<TrainerState> = checkpoint.state()?;
+                    state.trainer.check(state.step, &training).map_err(|lie| checkpoint.damaged_state(&lie))?;
+                    if state.trainer.data == data {
+                        checkpoint.read_parameters(&parameters, store)?;
+                        checkpoint.read_optimizer(&moments, store)?;
+                    }
+                    Ok(state)
+                };
+                let state = read(store.as_mut()).map_err(|error| run.checkpoints().advise(error, checkpoint))?;
                 if state.trainer.data != data {
                     return Err(TrainError::OtherData { run: run.path().to_owned(), step: state.step });
                 }
-                checkpoint.read_parameters(&parameters, store.as_mut())?;
-                checkpoint.read_optimizer(&moments, store.as_mut())?;
                 (state.step, state.trainer, Some(saved(checkpoint, state.parameters_sha256)))
             }
         };
@@ -66,6 +74,14 @@ impl<'a> Trainer<'a> {
         let position = state.position;
         let batches = Batches::new(train, training.length, training.batch, max_positions, keys.order(), position)
             .ok_or_else(|| TrainError::NoText { split: "train".to_owned() })?;
+        if let Start::Resume(checkpoint) = &start
+            && position.batches > batches.epoch().batches.len()
+        {
+            let (taken, all) = (position.batches, batches.epoch().batches.len());
+            let lie = format!("`trainer.position` is batch {taken} of an epoch of {all}");
+            return Err(run.checkpoints().advise(checkpoint.damaged_state(&lie), checkpoint).into());
+        }
+        picture::check_place(&run.picture_path())?;
         if start == Start::Fresh {
             run.write_config(&config)?;
         }
@@ -147,5 +163,7 @@ fn copy_parameters(store: &mut dyn Store, model: &ModelConfig, other: &Path) -> 
         return Err(TrainError::OtherModel { run: other.to_owned(), differences });
     }
     let none = || SessionError::NoCheckpoint { path: run.path().join("checkpoints") };
-    Ok(run.checkpoints().newest()?.ok_or_else(none)?.read_parameters(&specs, store)?)
+    let checkpoints = run.checkpoints();
+    let newest = checkpoints.newest()?.ok_or_else(none)?;
+    Ok(newest.read_parameters(&specs, store).map_err(|error| checkpoints.advise(error, &newest))?)
 }

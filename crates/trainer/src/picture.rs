@@ -13,9 +13,22 @@ const MOST_POINTS: usize = 200;
 const MOST_DOTS: usize = 40;
 /// Part of the height that is left free above and below the lines.
 const MARGIN: f64 = 0.05;
+/// The least of it, and the least part of the largest number: lines on it are then some ticks apart.
+const LEAST_MARGIN: f64 = 1e-3;
+/// Larger losses are drawn as this.
+const LARGEST_DRAWN: f64 = 1e9;
 // Okabe and Ito's blue and vermilion: told apart by all eyes.
 const TRAINING: RGBColor = RGBColor(0, 114, 178);
 const VALIDATION: RGBColor = RGBColor(213, 94, 0);
+
+/// That the picture can take its place: found out before there is anything to lose.
+pub(crate) fn check_place(path: &Path) -> Result<(), TrainError> {
+    if path.is_dir() {
+        let message = "it is a folder, the picture of the loss belongs here: remove or rename it".to_owned();
+        return Err(TrainError::Picture { path: path.to_owned(), message });
+    }
+    Ok(())
+}
 
 /// Draws the picture; nothing happens before there is a loss. Atomic.
 pub(crate) fn draw(path: &Path, history: &History) -> Result<(), TrainError> {
@@ -26,15 +39,19 @@ pub(crate) fn draw(path: &Path, history: &History) -> Result<(), TrainError> {
 }
 
 fn svg(history: &History) -> Result<Option<String>, String> {
+    // A file may hold any number, and axes have no room for all of them.
+    let drawn = |(step, loss): (f64, f64)| (step, loss.clamp(-LARGEST_DRAWN, LARGEST_DRAWN));
     let (training, mean_of) = smoothed(&history.training);
-    let validation: Vec<(f64, f64)> = history.validation.iter().map(|&(step, loss)| (step as f64, loss)).collect();
+    let training: Vec<(f64, f64)> = training.into_iter().map(drawn).collect();
+    let validation = history.validation.iter().map(|&(step, loss)| drawn((step as f64, loss)));
+    let validation: Vec<(f64, f64)> = validation.collect();
     let points = || training.iter().chain(&validation);
     if points().next().is_none() {
         return Ok(None);
     }
     let bound = |of: fn(&(f64, f64)) -> f64, pick: fn(f64, f64) -> f64, start: f64| points().map(of).fold(start, pick);
     let (low, high) = (bound(|p| p.1, f64::min, f64::INFINITY), bound(|p| p.1, f64::max, f64::NEG_INFINITY));
-    let margin = ((high - low) * MARGIN).max(1e-3);
+    let margin = ((high - low) * MARGIN).max(LEAST_MARGIN).max(high.abs().max(low.abs()) * LEAST_MARGIN);
     let last = bound(|p| p.0, f64::max, 1.0);
 
     let mut text = String::new();
@@ -129,5 +146,9 @@ mod tests {
         draw(&path, &History { training: vec![(1, 2.0)], validation: vec![] }).unwrap();
         let svg = std::fs::read_to_string(&path).unwrap();
         assert!(svg.contains("<circle"), "a single loss is a dot: {svg}");
+        for wild in [vec![(1, f64::MAX), (2, f64::MIN)], vec![(1, 1e15)], vec![(3, 1e300), (3, 1e300)], vec![(1, -0.0)]]
+        {
+            draw(&path, &History { training: wild.clone(), validation: wild }).unwrap();
+        }
     }
 }

@@ -5,18 +5,16 @@ use crate::budget::{Costs, seconds_per_step, steps_that_fit};
 use crate::config::fix_steps;
 use crate::evaluate::{Evaluator, Part, Sums, plan as plan_evaluation};
 use crate::metrics::{Line, Metrics};
+use crate::state::LAST_LOSSES;
 use crate::step::{Programs, RunKeys, StepFault, StepResult};
 use crate::{
-    Batches, CheckpointEvent, Control, DoneEvent, EvaluationEvent, Event, Example, LastGood, MEASURED_STEPS, Position,
-    Profile, Schedule, StepEvent, StepPlan, TrainError, TrainingConfig, peak_rss_bytes, picture,
+    Batches, CheckpointEvent, Control, DoneEvent, EvaluationEvent, Event, Example, LastGood, MEASURED_STEPS, Profile,
+    Schedule, StepEvent, StepPlan, TrainError, TrainerState, TrainingConfig, peak_rss_bytes, picture,
 };
 use reformer_session::{RunConfig, RunFolder, RunLock, Snapshot, TensorSpec};
 use reformer_tensor::{Backend, Store};
-use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Losses of so many last steps make the loss of a run that is done.
-const LAST_LOSSES: usize = 20;
 /// Before a checkpoint was saved, it is taken to be written (hashed and synced too) at so many bytes per second.
 const ASSUMED_BYTES_PER_SECOND: f64 = 100e6;
 /// Parameters and two moments, four bytes each.
@@ -34,26 +32,6 @@ pub enum Outcome {
         /// The checkpoint to go on from; none if it was stopped before the first step.
         checkpoint: Option<PathBuf>,
     },
-}
-
-/// The trainer's part of a checkpoint's `state.json`.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainerState {
-    /// Where the next batch begins.
-    pub position: Position,
-    /// Tokens that were trained on, without padding.
-    pub tokens: u64,
-    /// How long the run took so far, everything included.
-    pub seconds: f64,
-    /// How long the steps took.
-    pub step_seconds: f64,
-    /// The last losses, at most 20.
-    pub last_losses: Vec<f64>,
-    /// Whether the run has all its steps and its last evaluation.
-    pub finished: bool,
-    /// A fingerprint of the training split.
-    pub data: String,
 }
 
 /// What is evaluated while training.
@@ -273,7 +251,8 @@ impl Trainer<'_> {
         if self.step.is_multiple_of(self.training.save_every) {
             self.save(loss, reporter)?;
         }
-        Ok(())
+        // Behind what counts: work is not lost for a picture.
+        if loss.is_some() { picture::draw(&self.run.picture_path(), &self.metrics.history) } else { Ok(()) }
     }
 
     /// Sums over the part of the validation split that is always evaluated, and over the rest of it where that is wanted.
@@ -306,7 +285,7 @@ impl Trainer<'_> {
             self.metrics.append(&Line::Evaluation(event.clone()))?;
             reporter.report(&Event::Evaluation(event));
         }
-        picture::draw(&self.run.picture_path(), &self.metrics.history)
+        Ok(())
     }
 
     /// Saves a checkpoint; `loss` is that of an evaluation at this step on the part of the split that all steps share.
@@ -343,7 +322,8 @@ impl Trainer<'_> {
         let loss = evaluated.map(|(part, _)| part.evaluation().loss);
         self.report_evaluation(evaluated, reporter)?;
         self.state.finished = true;
-        self.save(loss, reporter)
+        self.save(loss, reporter)?;
+        picture::draw(&self.run.picture_path(), &self.metrics.history)
     }
 
     fn done(&self) -> DoneEvent {

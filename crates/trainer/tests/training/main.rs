@@ -2,6 +2,7 @@
 //! of it on the CPU; what every backend must do is in `backends.rs`. A real SIGKILL is in the program's own tests.
 
 mod backends;
+mod damage;
 mod fixture;
 mod losses;
 mod minutes;
