@@ -1,6 +1,6 @@
 //! Where the time of steps goes, op by op: `train --profile`. Measuring is the backend's (`Prepared::run_timed`).
 
-use reformer_tensor::Plan;
+use reformer_tensor::{Instruction, Plan};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -20,6 +20,8 @@ struct Operation {
     count: u64,
     seconds: f64,
     flops: u64,
+    /// Of its operands: each that is read, each that is written, both for what is updated.
+    bytes: u64,
 }
 
 impl Profile {
@@ -44,11 +46,23 @@ impl Profile {
             own.count += 1;
             own.seconds += seconds;
             own.flops += instruction.op.flops(&plan.program, instruction);
+            own.bytes += operand_bytes(plan, instruction);
         }
     }
 }
 
-/// A table: of each op a step's launches, milliseconds, share and GFLOP/s; the slowest first.
+/// Bytes that an instruction moves at least.
+fn operand_bytes(plan: &Plan, instruction: &Instruction) -> u64 {
+    let updated = instruction.updates.iter().flat_map(|&(old, new)| [old, new]);
+    let operands = instruction.reads.iter().copied().chain(updated).chain(instruction.writes.iter().copied());
+    let bytes = operands.map(|id| {
+        let value = plan.program.info(id);
+        value.dtype.bytes(value.shape.elements()) as u64
+    });
+    bytes.sum()
+}
+
+/// A table: of each op a step's launches, milliseconds, share, GFLOP/s, and the speed at which its operands pass; the slowest first.
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.operations.is_empty() {
@@ -58,26 +72,33 @@ impl fmt::Display for Profile {
         let total: f64 = self.operations.values().map(|own| own.seconds).sum();
         let mut rows: Vec<_> = self.operations.iter().collect();
         rows.sort_by(|a, b| b.1.seconds.total_cmp(&a.1.seconds));
-        writeln!(f, "{:24} {:>8} {:>12} {:>8} {:>10}", "operation", "a step", "ms a step", "share", "GFLOP/s")?;
+        writeln!(
+            f,
+            "{:24} {:>8} {:>12} {:>8} {:>10} {:>8}",
+            "operation", "a step", "ms a step", "share", "GFLOP/s", "GB/s"
+        )?;
         for (name, own) in rows {
             writeln!(
                 f,
-                "{name:24} {:8.0} {:12.2} {:6.1} % {:10.2}",
+                "{name:24} {:8.0} {:12.2} {:6.1} % {:10.2} {:8.2}",
                 own.count as f64 / steps,
                 1e3 * own.seconds / steps,
                 100.0 * own.seconds / total,
-                own.flops as f64 / own.seconds.max(f64::MIN_POSITIVE) / 1e9
+                own.flops as f64 / own.seconds.max(f64::MIN_POSITIVE) / 1e9,
+                own.bytes as f64 / own.seconds.max(f64::MIN_POSITIVE) / 1e9
             )?;
         }
         let flops: u64 = self.operations.values().map(|own| own.flops).sum();
+        let bytes: u64 = self.operations.values().map(|own| own.bytes).sum();
         write!(
             f,
-            "{:24} {:>8} {:12.2} {:>8} {:10.2}  ({} steps)",
+            "{:24} {:>8} {:12.2} {:>8} {:10.2} {:8.2}  ({} steps)",
             "all",
             "",
             1e3 * total / steps,
             "",
             flops as f64 / total / 1e9,
+            bytes as f64 / total / 1e9,
             self.steps
         )
     }
