@@ -8,9 +8,9 @@ use crate::progress::{Progress, Telling};
 use crate::quantities::{Bytes, Count, Seconds};
 use crate::train_arguments::TrainArguments;
 use crate::{interrupt, machine, resume, trained};
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use reformer_session::{RunConfig, RunFolder, RunLock, SessionError, Tokenizer};
-use reformer_trainer::{Control, Duration, Event, Outcome, Setup, Start, StepPlan, TrainError, Trainer};
+use reformer_trainer::{Control, Corpus, Duration, Event, Outcome, Setup, Start, StepPlan, TrainError, Trainer};
 use serde_json::Value;
 use std::path::Path;
 use std::time::Instant;
@@ -176,6 +176,15 @@ fn fresh_job(arguments: &TrainArguments, progress: &Progress) -> anyhow::Result<
         ))?;
     }
     let texts = material.read()?;
+    if let Texts::Bytes(text) = &texts {
+        let (all, train) = (text.len(), Corpus::train_bytes(text.len()));
+        ensure!(
+            train >= recipe.length,
+            "{} has {all} bytes, of which {train} are trained on; a row has {} tokens: take a longer text or a shorter --length",
+            material.path().display(),
+            recipe.length
+        );
+    }
     let tokenizer = match source {
         Some((_, _, tokenizer)) => tokenizer,
         None => make_tokenizer(arguments, &texts, &mut recipe)?,
@@ -247,5 +256,12 @@ fn introduce(progress: &Progress, job: &Job, plan: &StepPlan, run: &Path, backen
         Bytes(plan.peak_bytes()),
         describe_choice(plan.choice, &job.config.model)
     ))?;
+    let free = machine::free_bytes();
+    if plan.peak_bytes() > free {
+        note(format_args!(
+            "the system has {} free, less than the step takes: it may end the run; --memory-limit min takes least",
+            Bytes(free)
+        ));
+    }
     progress.say(&format!("run     {}, for {long}; Ctrl-C saves and stops", run.display()))
 }

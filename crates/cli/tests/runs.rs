@@ -255,6 +255,9 @@ fn text_is_learned_as_bytes() {
             .ended(0);
     assert!(generated.object()["text"].is_string());
     call(folder.path(), &[&arguments[..9], &["--vocabulary", "400"]].concat()).refused(&["--vocabulary 400", "260"]);
+    fs::write(folder.path().join("short.txt"), &text[..1000]).expect("writable");
+    let short = ["train", "--data", "short.txt", "--preset", "tiny", "--length", "1024"];
+    call(folder.path(), &short).refused(&["short.txt", "1000 bytes", "900", "1024 tokens", "--length"]);
     fs::write(folder.path().join("empty.txt"), "").expect("writable");
     call(folder.path(), &["train", "--data", "empty.txt"]).refused(&["empty.txt"]);
     fs::write(folder.path().join("data.zip"), "PK").expect("writable");

@@ -60,15 +60,23 @@ impl Corpus {
         })
     }
 
+    /// How much of a text of `length` bytes is trained on.
+    pub fn train_bytes(length: usize) -> usize {
+        percent(length, TRAIN_PERCENT)
+    }
+
     /// The bytes of a text file: the first 90 % to train, the next 5 % to validate, the rest to test.
     pub fn from_text(text: &[u8]) -> Self {
-        // Divided first, so that no length overflows.
-        let percent = |share: usize| text.len() / 100 * share + text.len() % 100 * share / 100;
-        let (train, rest) = text.split_at(percent(TRAIN_PERCENT));
-        let (dev, test) = rest.split_at(percent(DEV_PERCENT).min(rest.len()));
+        let (train, rest) = text.split_at(Self::train_bytes(text.len()));
+        let (dev, test) = rest.split_at(percent(text.len(), DEV_PERCENT).min(rest.len()));
         let split = |part: &[u8]| if part.is_empty() { Vec::new() } else { vec![encode_text(part)] };
         Self { train: split(train), dev: split(dev), test: split(test) }
     }
+}
+
+/// Divided first, so that no length overflows.
+fn percent(length: usize, share: usize) -> usize {
+    length / 100 * share + length % 100 * share / 100
 }
 
 /// Dialogues as [`Tokenizer::encode_dialogue`] writes them, an example each.
