@@ -120,7 +120,7 @@ fn whatever_has_the_name_of_a_checkpoint_is_one_that_is_damaged() {
         fs::remove_file(&path).unwrap();
         assert_eq!(run.load().unwrap(), 20);
         // Names that are only like those of checkpoints are nobody's business.
-        for name in ["step-", "step-+7", "step--1", "step-30-backup", "step-1e3", "step-99999999999999999999999"] {
+        for name in ["step-", "step-+70", "step--1", "step-30-backup", "step-1e3", "step-99999999999999999999999"] {
             fs::write(run.path().join("checkpoints").join(name), "").unwrap();
         }
         assert_eq!(run.load().unwrap(), 20);
