@@ -85,9 +85,12 @@ fn a_file_that_nobody_may_read_is_the_systems_trouble_and_not_damage() {
     for (file, _) in FILES {
         let run = Run::new();
         let path = run.path().join(file);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
         if fs::File::open(&path).is_ok() {
-            eprintln!("SKIPPED: this user may read everything");
+            #[allow(clippy::print_stderr, reason = "a skipped test says so")]
+            {
+                eprintln!("skipped: this user may read everything");
+            }
             return;
         }
         let error = run.load().unwrap_err().to_string();
@@ -117,7 +120,7 @@ fn whatever_has_the_name_of_a_checkpoint_is_one_that_is_damaged() {
         fs::remove_file(&path).unwrap();
         assert_eq!(run.load().unwrap(), 20);
         // Names that are only like those of checkpoints are nobody's business.
-        for name in ["step-", "step-+7", "step--1", "step-30-backup", "step-1e3", "step-99999999999999999999999"] {
+        for name in ["step-", "step-+70", "step--1", "step-30-backup", "step-1e3", "step-99999999999999999999999"] {
             fs::write(run.path().join("checkpoints").join(name), "").unwrap();
         }
         assert_eq!(run.load().unwrap(), 20);
@@ -126,8 +129,18 @@ fn whatever_has_the_name_of_a_checkpoint_is_one_that_is_damaged() {
 
 #[test]
 fn checkpoints_that_cannot_be_listed_are_not_the_same_as_none() {
-    let places: [(fn(&Path), &str); 2] = [
+    let places: [(fn(&Path), &str); 3] = [
         (|path| fs::write(path, "a file").unwrap(), "Not a directory"),
+        (
+            // A disk that is not there now: training anew would end at its first checkpoint.
+            |path| {
+                #[cfg(unix)]
+                std::os::unix::fs::symlink("nothing", path).unwrap();
+                #[cfg(not(unix))]
+                fs::write(path, "").unwrap();
+            },
+            "No such file",
+        ),
         (
             |path| {
                 #[cfg(unix)]
