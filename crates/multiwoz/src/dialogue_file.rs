@@ -183,7 +183,7 @@ impl FileOf<'_> {
         let mut place = self.place(element.key.clone());
         let value = json::parse(element.text).map_err(|malformed| {
             self.complete_place(&mut place, &malformed);
-            self.malformed(Some(place.clone()), element.start, &malformed)
+            self.json(Some(place.clone()), malformed.describe(element.start), MEND)
         })?;
         let read = match element.key {
             Some(id) => data_json::dialogue(&mut place, id, value),
@@ -198,17 +198,6 @@ impl FileOf<'_> {
             place.dialogue = Some(id.clone());
         }
         place.follow(&malformed.path);
-    }
-
-    fn malformed(&self, place: Option<Place>, start: Position, malformed: &Malformed) -> DataError {
-        let error = &malformed.error;
-        let line = start.line + error.line().saturating_sub(1);
-        let column = if error.line() <= 1 { start.column + error.column().saturating_sub(1) } else { error.column() };
-        let text = error.to_string();
-        // The place in the text is that in the dialogue, not in the file.
-        let text = text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())).unwrap_or(&text);
-        let kind = if error.is_data() { "" } else { "not valid JSON: " };
-        self.json(place, format!("{kind}{text} at line {line} column {column}"), MEND)
     }
 
     fn json(&self, place: Option<Place>, message: String, advice: &'static str) -> DataError {

@@ -1,6 +1,7 @@
 //! JSON as values, strictly: a key that occurs twice is an error, since one of its values would be lost. Where parsing
 //! stops, it is known within which fields. Knows no field of a dialogue.
 
+use crate::elements::Position;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::cell::RefCell;
@@ -21,6 +22,19 @@ pub(crate) struct Malformed {
     pub path: Vec<Step>,
     /// What was read of the outermost object.
     pub read: Map<String, Value>,
+}
+
+impl Malformed {
+    /// What is wrong, and where in the file in which the text begins at `start`.
+    pub(crate) fn describe(&self, start: Position) -> String {
+        let (line, column) = (self.error.line(), self.error.column());
+        let text = self.error.to_string();
+        let text = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
+        let column = if line <= 1 { start.column + column.saturating_sub(1) } else { column };
+        let line = start.line + line.saturating_sub(1);
+        let kind = if self.error.is_data() { "" } else { "not valid JSON: " };
+        format!("{kind}{text} at line {line} column {column}")
+    }
 }
 
 /// A whole text as a value.

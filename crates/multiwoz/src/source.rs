@@ -133,7 +133,10 @@ impl Source {
 
     /// Why no file has a split.
     pub(crate) fn why_missing(&self, split: Split) -> String {
-        let has = self.splits();
+        let is_in_folder = |file: &DialogueFile| match &file.splitting {
+            Splitting::One(split) => file.file.path().parent().is_some_and(|folder| folder.ends_with(split.name())),
+            Splitting::Listed(_) | Splitting::Dealt => false,
+        };
         match self.files() {
             [DialogueFile { splitting: Splitting::Listed(_), .. }] => {
                 let list = if split == Split::Dev { "valListFile" } else { "testListFile" };
@@ -142,14 +145,7 @@ impl Source {
             [DialogueFile { splitting: Splitting::One(only), .. }] if self.path.is_file() => {
                 format!("this is a single file, whose dialogues are for {only}: name the folder with all splits")
             }
-            files
-                if files.iter().any(|file| {
-                    file.file
-                        .path()
-                        .parent()
-                        .is_some_and(|folder| has.iter().any(|split| folder.ends_with(split.name())))
-                }) =>
-            {
+            files if files.iter().any(is_in_folder) => {
                 format!("{split}/{} and on are missing", schema_guided::file_name(1))
             }
             _ => format!("{split}.json or {split}.jsonl is missing"),
@@ -176,7 +172,12 @@ pub struct Parts {
 }
 
 enum PartsState {
-    Files { split: Split, limits: Limits, files: std::vec::IntoIter<DialogueFile>, open: Option<(PathBuf, Dialogues)> },
+    Files {
+        split: Split,
+        limits: Limits,
+        files: std::vec::IntoIter<DialogueFile>,
+        open: Option<Box<(PathBuf, Dialogues)>>,
+    },
     Sample(Arc<OnceLock<Corpus>>, Split),
     Ended,
 }
@@ -205,12 +206,12 @@ fn next_part(
     split: Split,
     limits: &Limits,
     files: &mut std::vec::IntoIter<DialogueFile>,
-    open: &mut Option<(PathBuf, Dialogues)>,
+    open: &mut Option<Box<(PathBuf, Dialogues)>>,
 ) -> Result<Option<Part>, DataError> {
     loop {
-        let Some((file, reading)) = open else {
+        let Some((file, reading)) = open.as_deref_mut() else {
             let Some(next) = files.next() else { return Ok(None) };
-            *open = Some((next.file.path().to_owned(), next.open(Some(split), limits)?));
+            *open = Some(Box::new((next.file.path().to_owned(), next.open(Some(split), limits)?)));
             continue;
         };
         let mut dialogues = Vec::new();

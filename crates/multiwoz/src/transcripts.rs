@@ -3,6 +3,7 @@
 //! Read line by line, so memory is bounded by the longest line.
 
 use crate::dialogue::{Dialogue, Speaker, Turn};
+use crate::elements::Position;
 use crate::error::{FieldProblem, Place};
 use crate::fields::{list, object, optional_text, optional_texts, rest, text};
 use crate::schema_guided;
@@ -85,12 +86,13 @@ impl Lines {
     fn parse(&self, bytes: &[u8]) -> Result<Dialogue, DataError> {
         let number = self.line;
         let mut place = Place { number, dialogue: Some(named(number)), ..Place::default() };
-        let value = json::parse(bytes).map_err(|malformed| {
+        // Its end is no part of it: a text that the line's end cuts off is cut off, and has no control character.
+        let value = json::parse(bytes.trim_ascii_end()).map_err(|malformed| {
             place.follow(&malformed.path);
-            let problem = if malformed.error.is_eof() { "the line is cut off" } else { "not valid JSON" };
+            let what = malformed.describe(Position { line: number, column: 1 });
             DataError::Json {
                 file: self.file.clone(),
-                message: format!("line {number}: {problem}: {} of it", malformed.error),
+                message: if malformed.error.is_eof() { format!("the line is cut off: {what}") } else { what },
                 place: Some(Box::new(place.clone())),
                 complete: number - 1,
                 advice: "each line must be one whole JSON object",
