@@ -17,8 +17,8 @@ const MULTIWOZ: &str = "multiwoz-2.2";
 const VARIABLE: &str = "REFORMER_DATA";
 /// What `--data` calls the embedded corpus.
 const SAMPLE: &str = "sample";
-/// Files that hold other files: as bytes they would be learned, to no one's use.
-const ARCHIVES: [&str; 6] = ["zip", "gz", "tgz", "xz", "7z", "zst"];
+/// Files that hold other files and are not looked into: as bytes they would be learned, to no one's use.
+const ARCHIVES: [&str; 6] = ["tar", "gz", "tgz", "xz", "7z", "zst"];
 
 /// Turns of a dialogue as the tokenizer takes them.
 type Turns = Vec<(Speaker, String)>;
@@ -52,7 +52,8 @@ impl Material {
         let path = Path::new(name);
         let kind = fs::metadata(path).with_context(|| {
             format!(
-                "--data {name}: cannot read it; name a MultiWOZ 2.2 folder, a .jsonl file, a text file, or `sample`"
+                "--data {name}: cannot read it; name a folder, a .zip or a .json file of MultiWOZ or of another \
+                 schema-guided set, a .jsonl file of own dialogues, a text file, or `sample`"
             )
         })?;
         // Runs remember where their data is, whatever folder they are used from.
@@ -60,9 +61,9 @@ impl Material {
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
         match extension.as_deref() {
             _ if kind.is_dir() => {}
-            Some("json" | "jsonl") => {}
+            Some("json" | "jsonl" | "zip") => {}
             Some(extension) if ARCHIVES.contains(&extension) => {
-                bail!("--data {name}: archives are not read yet: unpack it, and name the folder or the file")
+                bail!("--data {name}: of archives only .zip is read: unpack it, and name the folder or the file")
             }
             _ => return Ok(Self::Text(path)),
         }
@@ -101,7 +102,7 @@ impl Material {
         }
     }
 
-    /// `multiwoz-2.2`, `jsonl`, `sample` or `text`.
+    /// See [`Source::layout`]; `text` for a text file.
     pub fn layout(&self) -> &'static str {
         match self {
             Self::Dialogues(source) => source.layout(),

@@ -261,7 +261,9 @@ fn text_is_learned_as_bytes() {
     fs::write(folder.path().join("empty.txt"), "").expect("writable");
     call(folder.path(), &["train", "--data", "empty.txt"]).refused(&["empty.txt"]);
     fs::write(folder.path().join("data.zip"), "PK").expect("writable");
-    call(folder.path(), &["train", "--data", "data.zip"]).refused(&["data.zip", "unpack"]);
+    call(folder.path(), &["train", "--data", "data.zip"]).refused(&["data.zip", "no zip archive"]);
+    fs::write(folder.path().join("data.tar"), "x").expect("writable");
+    call(folder.path(), &["train", "--data", "data.tar"]).refused(&["data.tar", "unpack"]);
 }
 
 /// MultiWOZ is taken where it is, for an hour; else the sample, for ten minutes. Either is said.

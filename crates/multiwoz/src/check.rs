@@ -1,13 +1,16 @@
 //! Looking for everything that is wrong with data, instead of stopping at the first. Counting is in `stats.rs`.
 
+use crate::dialogue_file::{DialogueFile, Splitting};
+use crate::error::shorten;
 use crate::fingerprint::Fingerprint;
-use crate::schema_guided;
-use crate::transcripts::{self, Lines};
-use crate::{DataError, Dialogue, Source, Speaker, Split};
-use std::collections::BTreeMap;
+use crate::split_lists::{SplitLists, bare};
+use crate::{DataError, Dialogue, SlotValue, Source, Speaker, Split, Turn, schema_guided};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+
+/// Flaws that are described; further ones are counted, so that a file that is nothing but flaws takes no more memory.
+const DESCRIBED: usize = 10_000;
 
 /// Something that is wrong with data.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,7 +38,9 @@ impl fmt::Display for Flaw {
 ///
 /// Suspicious are: an id that occurs twice, a text that occurs in two splits or twice in one, an empty dialogue or
 /// utterance, a first turn of the system's, two turns of one speaker in a row, a `turn_id` that is not the turn's place, a
-/// number that is missing among the files, and an empty or missing split.
+/// span that lies outside the utterance, a value in `metadata` that is neither a text nor a list of texts, a number that is
+/// missing among the files, a file without dialogues, an id in a list of a split that no dialogue has, and an empty or
+/// missing split. After 10,000 flaws further ones are only counted, in a last one.
 pub fn check(path: impl AsRef<Path>) -> Vec<Flaw> {
     match Source::open(path) {
         Ok(source) => check_source(&source),
@@ -46,89 +51,105 @@ pub fn check(path: impl AsRef<Path>) -> Vec<Flaw> {
 /// As [`check`], for a source that is open.
 pub fn check_source(source: &Source) -> Vec<Flaw> {
     let mut checker = Checker::default();
-    for split in Split::ALL {
-        let before = checker.dialogues;
-        match source.files() {
-            Some(files) => match files.get(&split) {
-                Some(files) => checker.files(split, files),
-                None => checker.suspect(source.path(), None, None, format!("there are no files for {split}")),
-            },
-            None if source.layout() == "jsonl" => continue,
-            None => match source.split(split) {
+    let mut numbers = BTreeMap::new();
+    for file in source.files() {
+        checker.number(&mut numbers, file);
+        checker.file(source, file);
+    }
+    if source.files().is_empty() {
+        for split in Split::ALL {
+            match source.split(split) {
                 Ok(dialogues) => dialogues.iter().for_each(|dialogue| checker.dialogue(split, source.path(), dialogue)),
-                Err(error) => checker.flaws.push(unreadable(source.path(), &error)),
-            },
-        }
-        let empty = checker.dialogues == before && source.files().is_some_and(|files| files.contains_key(&split));
-        if empty {
-            checker.suspect(source.path(), None, None, format!("no dialogue of {split} can be read"));
+                Err(error) => checker.add(unreadable(source.path(), &error)),
+            }
         }
     }
-    if source.layout() == "jsonl" {
-        checker.transcripts(source.path());
+    let is_dealt = source.files().iter().any(|file| matches!(file.splitting, Splitting::Dealt));
+    for split in Split::ALL {
+        let what = if !source.splits().contains(&split) {
+            format!("there are no files for {split}: {}", source.why_missing(split))
+        } else if !is_dealt && !checker.dialogues.contains_key(&split) {
+            format!("no dialogue of {split} can be read")
+        } else {
+            continue;
+        };
+        checker.suspect(source.path(), None, None, what);
     }
-    checker.flaws
+    checker.finish(source.path())
 }
 
 #[derive(Default)]
 struct Checker {
     flaws: Vec<Flaw>,
-    dialogues: usize,
+    /// Flaws that are only counted: unreadable ones and others.
+    further: [usize; 2],
+    dialogues: BTreeMap<Split, usize>,
     /// Where each id was seen first.
-    ids: BTreeMap<String, PathBuf>,
-    /// Where each text was seen first.
+    ids: BTreeMap<Fingerprint, PathBuf>,
+    /// Where each text was seen first, with the dialogue's id, shortened.
     texts: BTreeMap<Fingerprint, (Split, String)>,
 }
 
 impl Checker {
-    fn files(&mut self, split: Split, files: &[PathBuf]) {
-        let mut expected = None;
-        for file in files {
-            let number = file.file_name().and_then(|name| schema_guided::number_of(&name.to_string_lossy()));
-            if let (Some(number), Some(expected)) = (number, expected)
-                && number != expected
-            {
-                let missing = "the file with the number before its own is missing, or a number occurs twice";
-                self.suspect(file, None, None, missing.to_owned());
-            }
-            expected = number.and_then(|number| number.checked_add(1));
-            let read = schema_guided::read_file(file, &mut |read| {
-                match read {
-                    Ok(dialogue) => self.dialogue(split, file, &dialogue),
-                    Err(error) => self.flaws.push(unreadable(file, &error)),
-                }
-                ControlFlow::Continue(())
-            });
-            if let Err(error) = read {
-                self.flaws.push(unreadable(file, &error));
-            }
+    /// Whether a file's number is the one after that of the file before it in its split.
+    fn number(&mut self, numbers: &mut BTreeMap<Split, u64>, file: &DialogueFile) {
+        let (Splitting::One(split), Some(name)) = (&file.splitting, file.file.path().file_name()) else { return };
+        let Some(number) = schema_guided::number_of(&name.to_string_lossy()) else { return };
+        if numbers.insert(*split, number).is_some_and(|before| before.checked_add(1) != Some(number)) {
+            let missing = "the file with the number before its own is missing, or a number occurs twice";
+            self.suspect(file.file.path(), None, None, missing.to_owned());
         }
     }
 
-    fn transcripts(&mut self, file: &Path) {
-        let lines = match Lines::open(file) {
-            Ok(lines) => lines,
-            Err(error) => return self.flaws.push(unreadable(file, &error)),
+    fn file(&mut self, source: &Source, file: &DialogueFile) {
+        let path = file.file.path();
+        let lists = match &file.splitting {
+            Splitting::Listed(lists) => Some(lists),
+            Splitting::One(_) | Splitting::Dealt => None,
         };
-        for (index, read) in lines.enumerate() {
-            match read {
-                Ok(dialogue) => self.dialogue(transcripts::split_of(index), file, &dialogue),
-                Err(error) => self.flaws.push(unreadable(file, &error)),
+        let mut ids = BTreeSet::new();
+        let mut is_empty = true;
+        let reading = match file.open(None, source.limits()) {
+            Ok(reading) => reading,
+            Err(error) => return self.add(unreadable(path, &error)),
+        };
+        for read in reading {
+            is_empty = false;
+            match read.dialogue {
+                Ok(dialogue) => {
+                    if lists.is_some() && read.split != Split::Train {
+                        ids.insert(bare(&dialogue.id).to_owned());
+                    }
+                    self.dialogue(read.split, path, &dialogue);
+                }
+                Err(error) => self.add(unreadable(path, &error)),
             }
         }
-        if self.dialogues == 0 {
-            self.suspect(file, None, None, "no dialogue can be read".to_owned());
+        if is_empty {
+            self.suspect(path, None, None, "there are no dialogues in it".to_owned());
+        }
+        if let Some(lists) = lists {
+            self.lists(lists, path, &ids);
+        }
+    }
+
+    fn lists(&mut self, lists: &SplitLists, file: &Path, found: &BTreeSet<String>) {
+        for (split, list) in lists.files() {
+            for id in lists.missing(*split, found) {
+                self.suspect(list, Some(id), None, format!("it is not in {}, or can't be read there", file.display()));
+            }
         }
     }
 
     fn dialogue(&mut self, split: Split, file: &Path, dialogue: &Dialogue) {
-        self.dialogues += 1;
+        *self.dialogues.entry(split).or_default() += 1;
         let id = Some(dialogue.id.as_str());
-        if let Some(first) = self.ids.get(&dialogue.id) {
+        let name = Fingerprint::of_bytes(dialogue.id.bytes());
+        if let Some(first) = self.ids.get(&name) {
             let message = format!("the id occurs also in {}", first.display());
             self.suspect(file, id, None, message);
         } else {
-            self.ids.insert(dialogue.id.clone(), file.to_owned());
+            self.ids.insert(name, file.to_owned());
         }
         if dialogue.turns.is_empty() {
             return self.suspect(file, id, None, "there are no turns".to_owned());
@@ -138,7 +159,7 @@ impl Checker {
             let message = format!("the text, of {split}, is that of dialogue {first} of {other}");
             self.suspect(file, id, None, message);
         } else {
-            self.texts.insert(text, (split, dialogue.id.clone()));
+            self.texts.insert(text, (split, shorten(&dialogue.id)));
         }
         let mut previous = Speaker::System;
         for (at, turn) in dialogue.turns.iter().enumerate() {
@@ -155,8 +176,35 @@ impl Checker {
                 self.suspect(file, id, Some(at), "the utterance is empty".to_owned());
             }
             if turn.turn_id != at.to_string() {
-                let message = format!("`turn_id` is {}, not {at}", crate::error::shorten(&turn.turn_id));
+                let message = format!("`turn_id` is {}, not {at}", shorten(&turn.turn_id));
                 self.suspect(file, id, Some(at), message);
+            }
+            self.annotation(file, id, at, turn);
+        }
+    }
+
+    fn annotation(&mut self, file: &Path, id: Option<&str>, at: usize, turn: &Turn) {
+        let characters = turn.utterance.chars().count() as u64;
+        for (number, frame) in turn.frames.iter().enumerate() {
+            for (place, span) in frame.slots.iter().enumerate() {
+                let (Some(start), Some(end)) = (span.start, span.exclusive_end) else { continue };
+                if start > end || end > characters {
+                    let field = format!("frame {number}: `slots[{place}]`");
+                    let message =
+                        format!("{field} is from {start} to {end}, and the utterance has {characters} characters");
+                    self.suspect(file, id, Some(at), message);
+                }
+            }
+        }
+        for (domain, wanted) in turn.log.iter().flat_map(|log| &log.metadata) {
+            for (part, slots) in [("semi", &wanted.semi), ("book", &wanted.book.slots)] {
+                for (slot, value) in slots {
+                    let SlotValue::Other(value) = value else { continue };
+                    let field = shorten(&format!("metadata.{domain}.{part}.{slot}"));
+                    let message =
+                        format!("`{field}` is {}, neither a text nor a list of texts", shorten(&value.to_string()));
+                    self.suspect(file, id, Some(at), message);
+                }
             }
         }
     }
@@ -164,20 +212,48 @@ impl Checker {
     fn suspect(&mut self, file: &Path, dialogue: Option<&str>, turn: Option<usize>, what: String) {
         let mut message = file.display().to_string();
         if let Some(dialogue) = dialogue {
-            message += &format!(": dialogue {}", crate::error::shorten(dialogue));
+            message += &format!(": dialogue {}", shorten(dialogue));
         }
         if let Some(turn) = turn {
             message += &format!(", turn {turn}");
         }
         message += &format!(": {what}");
         let dialogue = dialogue.map(str::to_owned);
-        self.flaws.push(Flaw { unreadable: false, file: file.to_owned(), dialogue, turn, message });
+        self.add(Flaw { unreadable: false, file: file.to_owned(), dialogue, turn, message });
+    }
+
+    fn add(&mut self, flaw: Flaw) {
+        if self.flaws.len() < DESCRIBED {
+            self.flaws.push(flaw);
+        } else {
+            self.further[usize::from(flaw.unreadable)] += 1;
+        }
+    }
+
+    fn finish(mut self, path: &Path) -> Vec<Flaw> {
+        let [others, unreadable] = self.further;
+        if others + unreadable > 0 {
+            let message = format!(
+                "{}: {} further flaws are not described, of which {unreadable} make something unreadable",
+                path.display(),
+                others + unreadable
+            );
+            self.flaws.push(Flaw {
+                unreadable: unreadable > 0,
+                file: path.to_owned(),
+                dialogue: None,
+                turn: None,
+                message,
+            });
+        }
+        self.flaws
     }
 }
 
 fn unreadable(file: &Path, error: &DataError) -> Flaw {
     let place = match error {
-        DataError::Field { place, .. } => Some(place),
+        DataError::Field { place, .. } | DataError::TooLarge { place, .. } => Some(place),
+        DataError::CutOff { place, .. } | DataError::Json { place, .. } => place.as_ref(),
         _ => None,
     };
     Flaw {

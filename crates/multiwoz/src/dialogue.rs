@@ -1,10 +1,13 @@
-//! Dialogues as plain data, named as in the schema-guided layout of MultiWOZ 2.2. Reading and writing are elsewhere.
+//! Dialogues as plain data, named as in the schema-guided layout of MultiWOZ 2.2. What a turn means is in `frame.rs` and,
+//! as the older versions say it, in `log_annotation.rs`; reading and writing are elsewhere.
 //!
 //! Serializing these types gives the layout's JSON. Fields that the layout does not name are kept in `other`, so nothing
 //! of a file is lost; a key of `other` must not be one of the named fields.
 
+use crate::frame::Frame;
+use crate::log_annotation::LogAnnotation;
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -21,6 +24,10 @@ pub struct Dialogue {
     pub services: Vec<String>,
     /// What was said, in order.
     pub turns: Vec<Turn>,
+    /// What the user was told to look for, as in the file: by domain, and in words under `message`. Only MultiWOZ 2.0 and
+    /// 2.1 have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goal: Option<Map<String, Value>>,
     /// Fields that the layout does not name.
     #[serde(flatten)]
     pub other: BTreeMap<String, Value>,
@@ -80,6 +87,9 @@ pub struct Turn {
     pub frames: Vec<Frame>,
     /// Its number in the dialogue from `0`; where a file has none, its place.
     pub turn_id: String,
+    /// What MultiWOZ 2.0 and 2.1 say of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogAnnotation>,
     /// Fields that the layout does not name.
     #[serde(flatten)]
     pub other: BTreeMap<String, Value>,
@@ -91,40 +101,4 @@ impl Turn {
         let states = self.frames.iter().filter_map(|frame| frame.state.as_ref());
         states.flat_map(|state| state.slot_values.clone()).collect()
     }
-}
-
-/// The annotation of a turn for one service.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Frame {
-    /// The service, such as `hotel`.
-    pub service: String,
-    /// Dialogue acts, as they are in the file.
-    pub actions: Vec<Value>,
-    /// Where in the utterance a slot's value stands, as it is in the file.
-    pub slots: Vec<Value>,
-    /// What the user wants so far; none in the system's frames.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub state: Option<State>,
-    /// Fields that MultiWOZ does not have, such as `service_call` of other schema-guided sets.
-    #[serde(flatten)]
-    pub other: BTreeMap<String, Value>,
-}
-
-/// What the user wants of one service, from the first turn up to this one.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct State {
-    /// Such as `find_hotel`; [`State::NO_INTENT`] for a service that this turn is not about.
-    pub active_intent: String,
-    /// Slots whose value the user asks for.
-    pub requested_slots: Vec<String>,
-    /// What is wanted.
-    pub slot_values: BeliefState,
-    /// Fields that the layout does not name.
-    #[serde(flatten)]
-    pub other: BTreeMap<String, Value>,
-}
-
-impl State {
-    /// The intent of a service that a turn is not about.
-    pub const NO_INTENT: &str = "NONE";
 }

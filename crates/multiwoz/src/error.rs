@@ -2,6 +2,7 @@
 //! they are known, and what is expected. Nothing is decided here.
 
 use crate::Split;
+use crate::json::Step;
 use serde_json::Value;
 use std::fmt;
 use std::io;
@@ -10,15 +11,17 @@ use thiserror::Error;
 
 /// The most characters of a wrong value that a message repeats.
 const SHOWN_CHARACTERS: usize = 60;
+/// All that can be read: the end of the messages about what can't.
+const LAYOUTS: &str = "a folder with train/, dev/ and test/ that hold dialogues_001.json and on (MultiWOZ 2.2 and other \
+     schema-guided sets), or with data.json, valListFile and testListFile (MultiWOZ 2.0 and 2.1), or with a file for each \
+     split such as val.json; a single .json file of either kind; a .jsonl file with \
+     {\"turns\":[{\"speaker\",\"text\"}]} in each line; or a .zip of one of these";
 
 /// Why data could not be read or written.
 #[derive(Debug, Error)]
 pub enum DataError {
     /// Nothing is there.
-    #[error(
-        "{path} does not exist: name a MultiWOZ folder with train/, dev/ and test/, or a .jsonl file",
-        path = path.display()
-    )]
+    #[error("{path} does not exist: name {LAYOUTS}", path = path.display())]
     NotFound {
         /// What was named.
         path: PathBuf,
@@ -34,11 +37,7 @@ pub enum DataError {
         source: io::Error,
     },
     /// The path holds something, but no layout that is known.
-    #[error(
-        "{path} {found}; expected is a folder with train/, dev/ and test/ that hold dialogues_001.json and on \
-         (MultiWOZ 2.2), or a .jsonl file with {{\"turns\":[{{\"speaker\",\"text\"}}]}} in each line",
-        path = path.display()
-    )]
+    #[error("{path} {found}; expected is {LAYOUTS}", path = path.display())]
     Layout {
         /// What was named.
         path: PathBuf,
@@ -63,12 +62,16 @@ pub enum DataError {
     },
     /// The JSON ends too early.
     #[error(
-        "{file} is cut off: it ends in line {line}, column {column}, after {complete} whole dialogues; copy or download it again",
-        file = file.display()
+        "{file} is cut off{within}: it ends in line {line}, column {column}, after {complete} whole dialogues; copy or \
+         download it again",
+        file = file.display(),
+        within = within(place.as_deref())
     )]
     CutOff {
         /// The file.
         file: PathBuf,
+        /// The dialogue that is cut off, and the field, if it ends within one.
+        place: Option<Box<Place>>,
         /// The last line, from 1.
         line: usize,
         /// Its last column, from 1.
@@ -76,17 +79,71 @@ pub enum DataError {
         /// How many dialogues of the file were whole.
         complete: usize,
     },
-    /// The text is no JSON, or no list of dialogues.
-    #[error("{file}: after {complete} whole dialogues: {message}; {advice}", file = file.display())]
+    /// The text is no JSON, or does not hold dialogues as its layout has them.
+    #[error(
+        "{file}: after {complete} whole dialogues{within}: {message}; {advice}",
+        file = file.display(),
+        within = within(place.as_deref())
+    )]
     Json {
         /// The file.
         file: PathBuf,
+        /// The dialogue and the field, if it is within one.
+        place: Option<Box<Place>>,
         /// What is wrong, with line and column.
         message: String,
         /// How many dialogues of the file were whole.
         complete: usize,
         /// What to do.
         advice: &'static str,
+    },
+    /// The text is not in UTF-8, or begins with a mark that JSON does not have.
+    #[error("{file} {found}: save it as UTF-8 without a byte-order mark", file = file.display())]
+    Encoding {
+        /// The file.
+        file: PathBuf,
+        /// How it begins.
+        found: &'static str,
+    },
+    /// A dialogue is larger than is read: see [`crate::Limits`].
+    #[error(
+        "{file}: {place}, which begins in line {line}, has more than the {limit} bytes that a dialogue may have: cut it into \
+         several",
+        file = file.display()
+    )]
+    TooLarge {
+        /// The file.
+        file: PathBuf,
+        /// The dialogue.
+        place: Box<Place>,
+        /// Where it begins, from 1.
+        line: usize,
+        /// The most bytes of its JSON.
+        limit: usize,
+    },
+    /// There is something else where a file of dialogues should be.
+    #[error("{path} is {found}, where a file of dialogues belongs: take it away, or put the file there", path = path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What is there, such as a folder.
+        found: &'static str,
+    },
+    /// An archive can't be trusted, or is not one.
+    #[error("{path}: {problem}", path = path.display())]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong, and what would help.
+        problem: String,
+    },
+    /// A list of the dialogues of a split is not one.
+    #[error("{path}: {problem}", path = path.display())]
+    SplitList {
+        /// The list.
+        path: PathBuf,
+        /// What is wrong, and what would help.
+        problem: String,
     },
     /// A field of a dialogue is missing or is not what it must be.
     #[error("{file}: {place}: {problem}", file = file.display())]
@@ -117,6 +174,36 @@ pub struct Place {
     pub turn: Option<usize>,
     /// The frame of the turn, from 0.
     pub frame: Option<usize>,
+    /// The field of these, where that is not said otherwise.
+    pub field: Option<String>,
+}
+
+impl Place {
+    /// Goes from the dialogue along a path of JSON.
+    pub(crate) fn follow(&mut self, path: &[Step]) {
+        let mut rest = path;
+        if let [Step::Key(list), Step::Index(turn), inner @ ..] = rest
+            && (list == "turns" || list == "log")
+        {
+            self.turn = Some(*turn);
+            rest = inner;
+            if let [Step::Key(list), Step::Index(frame), inner @ ..] = rest
+                && list == "frames"
+            {
+                self.frame = Some(*frame);
+                rest = inner;
+            }
+        }
+        let mut field = String::new();
+        for step in rest {
+            match step {
+                Step::Key(key) if field.is_empty() => field.push_str(key),
+                Step::Key(key) => field += &format!(".{key}"),
+                Step::Index(index) => field += &format!("[{index}]"),
+            }
+        }
+        self.field = (!field.is_empty()).then_some(field);
+    }
 }
 
 impl fmt::Display for Place {
@@ -131,8 +218,15 @@ impl fmt::Display for Place {
         if let Some(frame) = self.frame {
             write!(formatter, ", frame {frame}")?;
         }
+        if let Some(field) = &self.field {
+            write!(formatter, ", field `{}`", shorten(field))?;
+        }
         Ok(())
     }
+}
+
+fn within(place: Option<&Place>) -> String {
+    place.map(|place| format!(", in {place}")).unwrap_or_default()
 }
 
 /// What is wrong with a field.
@@ -177,34 +271,26 @@ impl FieldProblem {
     pub(crate) fn wrong(field: &str, value: &Value, expected: &'static str) -> Self {
         FieldProblem::Wrong { field: shorten(field), value: shorten(&value.to_string()), expected }
     }
+
+    /// The same, of a field of the field `outer`.
+    pub(crate) fn within(self, outer: &str) -> Self {
+        let join = |field: String| {
+            let dot = if field.is_empty() || field.starts_with('[') { "" } else { "." };
+            format!("{}{dot}{field}", shorten(outer))
+        };
+        match self {
+            FieldProblem::Missing { field, expected } => FieldProblem::Missing { field: join(field), expected },
+            FieldProblem::Wrong { field, value, expected } => {
+                FieldProblem::Wrong { field: join(field), value, expected }
+            }
+        }
+    }
 }
 
 impl DataError {
     /// For `map_err` on a call of the system.
     pub(crate) fn file(action: &'static str, path: &Path) -> impl Fn(io::Error) -> DataError {
         move |source| DataError::File { action, path: path.to_owned(), source }
-    }
-
-    /// What `serde_json` found wrong in `file`, after `complete` whole dialogues.
-    pub(crate) fn json(file: &Path, error: &serde_json::Error, complete: usize) -> DataError {
-        let file = file.to_owned();
-        match error.classify() {
-            serde_json::error::Category::Eof => {
-                DataError::CutOff { file, line: error.line(), column: error.column(), complete }
-            }
-            serde_json::error::Category::Data => DataError::Json {
-                file,
-                message: error.to_string(),
-                complete,
-                advice: "this is not a file of dialogues, or it is of another layout",
-            },
-            serde_json::error::Category::Syntax | serde_json::error::Category::Io => DataError::Json {
-                file,
-                message: format!("not valid JSON: {error}"),
-                complete,
-                advice: "mend that place, or copy or download the file again",
-            },
-        }
     }
 }
 

@@ -1,23 +1,79 @@
-//! JSON as values, strictly: a key that occurs twice is an error, since one of its values would be lost. A list of
-//! dialogues is handed out element by element, so that only one is held as a value. Knows no field of a dialogue.
+//! JSON as values, strictly: a key that occurs twice is an error, since one of its values would be lost. Where parsing
+//! stops, it is known within which fields. Knows no field of a dialogue.
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use crate::elements::Position;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+use std::cell::RefCell;
 use std::fmt;
-use std::ops::ControlFlow;
 
-/// A [`Value`] without lost keys.
-pub(crate) struct Strict(pub Value);
+/// What leads to a value: a field of an object or a place of a list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    Key(String),
+    Index(usize),
+}
 
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Strict)
+/// Why a text is no value, and where.
+#[derive(Debug)]
+pub(crate) struct Malformed {
+    pub error: serde_json::Error,
+    /// From the outermost object or list to the place of the error.
+    pub path: Vec<Step>,
+    /// What was read of the outermost object.
+    pub read: Map<String, Value>,
+}
+
+impl Malformed {
+    /// What is wrong, and where in the file in which the text begins at `start`.
+    pub(crate) fn describe(&self, start: Position) -> String {
+        let (line, column) = (self.error.line(), self.error.column());
+        let text = self.error.to_string();
+        let text = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
+        let column = if line <= 1 { start.column + column.saturating_sub(1) } else { column };
+        let line = start.line + line.saturating_sub(1);
+        let kind = if self.error.is_data() { "" } else { "not valid JSON: " };
+        format!("{kind}{text} at line {line} column {column}")
     }
 }
 
-struct StrictVisitor;
+/// A whole text as a value.
+///
+/// # Errors
+/// If it is no JSON, or more than one value, or loses a key.
+pub(crate) fn parse(text: &[u8]) -> Result<Value, Malformed> {
+    let trace = Trace::default();
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let parsed = Strict { trace: &trace }.deserialize(&mut deserializer);
+    parsed.and_then(|value| deserializer.end().map(|()| value)).map_err(|error| {
+        let mut path = trace.steps.into_inner();
+        path.reverse();
+        Malformed { error, path, read: trace.read.into_inner() }
+    })
+}
 
-impl<'de> Visitor<'de> for StrictVisitor {
+/// Filled while an error is on its way out, so that what is right costs nothing.
+#[derive(Default)]
+struct Trace {
+    /// The innermost first.
+    steps: RefCell<Vec<Step>>,
+    read: RefCell<Map<String, Value>>,
+}
+
+#[derive(Clone, Copy)]
+struct Strict<'a> {
+    trace: &'a Trace,
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,66 +110,43 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(Strict(value)) = sequence.next_element()? {
-            values.push(value);
+        loop {
+            match sequence.next_element_seed(self) {
+                Ok(Some(value)) => values.push(value),
+                Ok(None) => return Ok(Value::Array(values)),
+                Err(error) => {
+                    self.trace.steps.borrow_mut().push(Step::Index(values.len()));
+                    return Err(error);
+                }
+            }
         }
-        Ok(Value::Array(values))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            if map.contains_key(&key) {
-                return Err(A::Error::custom(format!("the key `{}` occurs twice", crate::error::shorten(&key))));
-            }
-            let Strict(value) = entries.next_value()?;
-            map.insert(key, value);
+        let read = self.entries(&mut entries, &mut map);
+        if let Err(error) = read {
+            // The outermost is the last that comes by.
+            *self.trace.read.borrow_mut() = map;
+            return Err(error);
         }
         Ok(Value::Object(map))
     }
 }
 
-/// Reads a JSON list, and nothing after it, giving each element to `each` in order until that breaks.
-///
-/// # Errors
-/// If the text is no JSON list. Elements before the place of the error have been given.
-pub(crate) fn read_list(bytes: &[u8], each: &mut dyn FnMut(Value) -> ControlFlow<()>) -> Result<(), serde_json::Error> {
-    let mut stopped = false;
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let read = ListSeed { each, stopped: &mut stopped }.deserialize(&mut deserializer);
-    if stopped {
-        return Ok(());
-    }
-    read?;
-    deserializer.end()
-}
-
-struct ListSeed<'a> {
-    each: &'a mut dyn FnMut(Value) -> ControlFlow<()>,
-    stopped: &'a mut bool,
-}
-
-impl<'de> DeserializeSeed<'de> for ListSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ListSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of dialogues")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<(), A::Error> {
-        while let Some(Strict(value)) = sequence.next_element()? {
-            if (self.each)(value).is_break() {
-                *self.stopped = true;
-                break;
+impl Strict<'_> {
+    fn entries<'de, A: MapAccess<'de>>(self, entries: &mut A, map: &mut Map<String, Value>) -> Result<(), A::Error> {
+        while let Some(key) = entries.next_key::<String>()? {
+            if map.contains_key(&key) {
+                return Err(A::Error::custom(format!("the key `{}` occurs twice", crate::error::shorten(&key))));
             }
+            match entries.next_value_seed(self) {
+                Ok(value) => map.insert(key, value),
+                Err(error) => {
+                    self.trace.steps.borrow_mut().push(Step::Key(key));
+                    return Err(error);
+                }
+            };
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! MultiWOZ dialogues in, plain types and training text out. Knows no tensors.
 //!
-//! A [`Source`] is data whose layout was recognised: a folder in the layout of MultiWOZ 2.2, a `.jsonl` file of own
-//! dialogues, or the embedded [`sample`]. It gives [`Dialogue`]s by [`Split`], all at once or a file at a time. Whatever is
-//! wrong with a file is a [`DataError`] that names the file, the dialogue, the turn, the field and its value; nothing is
+//! A [`Source`] is data whose layout was recognised: MultiWOZ 2.0 to 2.2 or another schema-guided set, in a folder, a single
+//! file or a `.zip`; a `.jsonl` file of own dialogues; or the embedded [`sample`]. It gives [`Dialogue`]s by [`Split`], all at
+//! once or some at a time. Whatever is wrong with a file is a [`DataError`] that names the file, the dialogue, the turn, the field and its value; nothing is
 //! left out silently. [`check`] finds all flaws, [`stats`] counts, [`write()`] writes.
 //!
 //! ```
@@ -23,25 +23,38 @@
 //! # }
 //! ```
 
+mod archive;
 mod check;
 mod corpus;
+mod data_json;
 mod dialogue;
+mod dialogue_file;
+mod elements;
 mod error;
 mod fields;
 mod fingerprint;
+mod frame;
 mod json;
+mod layout;
+mod limits;
+mod log_annotation;
 pub mod sample;
 mod schema_guided;
 mod source;
 mod split;
+mod split_lists;
 mod stats;
 mod transcripts;
+mod tree;
 mod write;
 
 pub use check::{Flaw, check, check_source};
 pub use corpus::Corpus;
-pub use dialogue::{BeliefState, Dialogue, Frame, Speaker, State, Turn};
+pub use dialogue::{BeliefState, Dialogue, Speaker, Turn};
 pub use error::{DataError, FieldProblem, Place};
+pub use frame::{Action, Frame, ServiceCall, SlotSpan, SlotValue, State};
+pub use limits::Limits;
+pub use log_annotation::{Booking, DomainState, LogAnnotation, TokenSpan};
 pub use source::{Part, Parts, Source};
 pub use split::Split;
 pub use stats::{SplitStats, Stats, stats};

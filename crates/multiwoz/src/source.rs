@@ -1,27 +1,26 @@
-//! Data wherever it is: recognising the layout of a path and reading its splits, a file at a time. How a file of a layout
-//! is read is in that layout's module; a further layout is a further variant of `Kind`.
+//! Data wherever it is: its layout, and its dialogues by split, some at a time. Which files there are is found in
+//! `layout.rs`, how one is read is in `dialogue_file.rs`.
 
-use crate::schema_guided::{self, SplitFiles};
-use crate::transcripts::{self, Lines};
-use crate::{Corpus, DataError, Dialogue, Split, sample};
-use std::fs;
+use crate::dialogue_file::{DialogueFile, Dialogues, Splitting};
+use crate::layout::{self, Found};
+use crate::{Corpus, DataError, Dialogue, Limits, Split, sample, schema_guided};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-/// Dialogues of a `.jsonl` file that are handed out together.
-const TRANSCRIPTS_PER_PART: usize = 512;
+/// Dialogues that are handed out together: as many as a published file of MultiWOZ 2.2 has.
+const DIALOGUES_PER_PART: usize = 512;
 
 /// A data set that was found and whose layout is known. Opening reads no dialogue.
 #[derive(Clone, Debug)]
 pub struct Source {
     path: PathBuf,
+    limits: Limits,
     kind: Kind,
 }
 
 #[derive(Clone, Debug)]
 enum Kind {
-    SchemaGuided(SplitFiles),
-    Transcripts,
+    Files(Found),
     /// Made when it is first needed.
     Sample(Arc<OnceLock<Corpus>>),
 }
@@ -36,26 +35,27 @@ pub struct Part {
 }
 
 impl Source {
-    /// Recognises what is at `path`: a folder in the layout of MultiWOZ 2.2 or a `.jsonl` file.
+    /// Recognises what is at `path`: a folder, a single file or a `.zip` of any layout that is known; in a folder or an
+    /// archive, the data may be in one folder within.
     ///
     /// # Errors
     /// If there is nothing, or nothing that is known: the message says what was found and what is expected.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DataError> {
+        Self::open_within(path, Limits::default())
+    }
+
+    /// As [`Source::open`], with other limits on what is read.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub fn open_within(path: impl AsRef<Path>, limits: Limits) -> Result<Self, DataError> {
         let path = path.as_ref();
-        let data = match fs::metadata(path) {
-            Ok(data) => data,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(DataError::NotFound { path: path.to_owned() });
-            }
-            Err(error) => return Err(DataError::file("read", path)(error)),
-        };
-        let kind = if data.is_dir() { open_folder(path)? } else { open_file(path)? };
-        Ok(Self { path: path.to_owned(), kind })
+        Ok(Self { path: path.to_owned(), limits, kind: Kind::Files(layout::recognise(path, &limits)?) })
     }
 
     /// The embedded sample as a source like any other.
     pub fn sample() -> Self {
-        Self { path: PathBuf::from("sample"), kind: Kind::Sample(Arc::default()) }
+        Self { path: PathBuf::from("sample"), limits: Limits::default(), kind: Kind::Sample(Arc::default()) }
     }
 
     /// Where it is; `sample` for the embedded sample.
@@ -63,11 +63,11 @@ impl Source {
         &self.path
     }
 
-    /// The layout's name: `multiwoz-2.2`, `jsonl` or `sample`.
+    /// The layout's name: `multiwoz-2.2`, `schema-guided` (another set in that layout, with a schema for each split),
+    /// `multiwoz-2.1` (2.0 as well), `jsonl` or `sample`.
     pub fn layout(&self) -> &'static str {
-        match self.kind {
-            Kind::SchemaGuided(_) => "multiwoz-2.2",
-            Kind::Transcripts => "jsonl",
+        match &self.kind {
+            Kind::Files(found) => found.layout,
             Kind::Sample(_) => "sample",
         }
     }
@@ -75,8 +75,11 @@ impl Source {
     /// The splits that it has. A `.jsonl` file is cut into all three, whether it is long enough or not.
     pub fn splits(&self) -> Vec<Split> {
         match &self.kind {
-            Kind::SchemaGuided(files) => files.keys().copied().collect(),
-            Kind::Transcripts | Kind::Sample(_) => Split::ALL.to_vec(),
+            Kind::Files(found) => Split::ALL
+                .into_iter()
+                .filter(|split| found.files.iter().any(|file| file.splits().contains(split)))
+                .collect(),
+            Kind::Sample(_) => Split::ALL.to_vec(),
         }
     }
 
@@ -90,79 +93,75 @@ impl Source {
             dialogues.append(&mut part?.dialogues);
         }
         if dialogues.is_empty() {
-            let reason = match self.kind {
-                Kind::Transcripts => {
-                    "of every 20 dialogues the first is for dev, the second for test, the others for \
-                                      train: add dialogues"
+            let is_dealt = |file: &DialogueFile| matches!(file.splitting, Splitting::Dealt);
+            let reason = match self.files().iter().find(|file| file.splits().contains(&split)) {
+                Some(file) if is_dealt(file) => {
+                    "of every 20 dialogues the first is for dev, the second for test, the others for train: add dialogues"
                 }
-                Kind::SchemaGuided(_) | Kind::Sample(_) => "its files hold empty lists",
+                Some(DialogueFile { splitting: Splitting::Listed(_), .. }) => "the lists leave no dialogue to it",
+                _ => "its files hold empty lists",
             };
-            return Err(DataError::NoSplit { path: self.path.clone(), split, reason: reason.to_owned() });
+            return Err(self.no_split(split, reason.to_owned()));
         }
         Ok(dialogues)
     }
 
-    /// The dialogues of a split a file at a time (of a `.jsonl` 512 dialogues at a time): memory for one file is enough.
-    /// After an error the iterator ends: what would follow is not the whole split.
+    /// The dialogues of a split, up to 512 of a file at a time, and fewer where they are long: what is in memory is at most
+    /// these, at most [`Limits::dialogue_bytes`] of JSON text, and one dialogue's JSON as values. After an error the iterator ends: what
+    /// would follow is not the whole split.
     ///
     /// # Errors
     /// If the split is not there.
     pub fn parts(&self, split: Split) -> Result<Parts, DataError> {
         let state = match &self.kind {
-            Kind::SchemaGuided(files) => {
-                let files = files.get(&split).ok_or_else(|| DataError::NoSplit {
-                    path: self.path.clone(),
-                    split,
-                    reason: format!("{split}/{} and on are missing", schema_guided::file_name(1)),
-                })?;
-                PartsState::Files(files.clone().into_iter())
+            Kind::Files(found) => {
+                let files = found.files.iter().filter(|file| file.splits().contains(&split)).cloned();
+                let files: Vec<_> = files.collect();
+                if files.is_empty() {
+                    return Err(self.no_split(split, self.why_missing(split)));
+                }
+                PartsState::Files { split, limits: self.limits, files: files.into_iter(), open: None }
             }
-            Kind::Transcripts => PartsState::Lines { lines: Lines::open(&self.path)?, index: 0, split },
             Kind::Sample(corpus) => PartsState::Sample(Arc::clone(corpus), split),
         };
         Ok(Parts { path: self.path.clone(), state })
     }
 
-    /// The dialogue files of each split, if this is a folder.
-    pub(crate) fn files(&self) -> Option<&SplitFiles> {
-        match &self.kind {
-            Kind::SchemaGuided(files) => Some(files),
-            Kind::Transcripts | Kind::Sample(_) => None,
+    fn no_split(&self, split: Split, reason: String) -> DataError {
+        DataError::NoSplit { path: self.path.clone(), split, reason }
+    }
+
+    /// Why no file has a split.
+    pub(crate) fn why_missing(&self, split: Split) -> String {
+        let is_in_folder = |file: &DialogueFile| match &file.splitting {
+            Splitting::One(split) => file.file.path().parent().is_some_and(|folder| folder.ends_with(split.name())),
+            Splitting::Listed(_) | Splitting::Dealt => false,
+        };
+        match self.files() {
+            [DialogueFile { splitting: Splitting::Listed(_), .. }] => {
+                let list = if split == Split::Dev { "valListFile" } else { "testListFile" };
+                format!("{list}.txt or {list}.json is missing beside data.json, so they count as train")
+            }
+            [DialogueFile { splitting: Splitting::One(only), .. }] if self.path.is_file() => {
+                format!("this is a single file, whose dialogues are for {only}: name the folder with all splits")
+            }
+            files if files.iter().any(is_in_folder) => {
+                format!("{split}/{} and on are missing", schema_guided::file_name(1))
+            }
+            _ => format!("{split}.json or {split}.jsonl is missing"),
         }
     }
-}
 
-fn open_folder(path: &Path) -> Result<Kind, DataError> {
-    let fail = |found: &str| Err(DataError::Layout { path: path.to_owned(), found: found.to_owned() });
-    let splits = schema_guided::find_files(path)?;
-    if !splits.is_empty() {
-        return Ok(Kind::SchemaGuided(splits));
+    /// The files of dialogues; none of the sample.
+    pub(crate) fn files(&self) -> &[DialogueFile] {
+        match &self.kind {
+            Kind::Files(found) => &found.files,
+            Kind::Sample(_) => &[],
+        }
     }
-    let mut names = Vec::new();
-    for entry in fs::read_dir(path).map_err(DataError::file("list", path))? {
-        names.push(entry.map_err(DataError::file("list", path))?.file_name().to_string_lossy().into_owned());
-    }
-    if names.is_empty() {
-        return fail("is an empty folder");
-    }
-    if names.iter().any(|name| schema_guided::number_of(name).is_some()) {
-        return fail("holds the dialogues of a single split: name the folder above it");
-    }
-    if names.iter().any(|name| name == "data.json") {
-        return fail("looks like MultiWOZ 2.0 or 2.1, which is not read: convert it, or name a folder of version 2.2");
-    }
-    fail("is a folder without dialogues")
-}
 
-fn open_file(path: &Path) -> Result<Kind, DataError> {
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-    match extension.as_deref() {
-        Some("jsonl") => Ok(Kind::Transcripts),
-        Some("json") => Err(DataError::Layout {
-            path: path.to_owned(),
-            found: "is a single JSON file: of a MultiWOZ folder name the folder itself".to_owned(),
-        }),
-        _ => Err(DataError::Layout { path: path.to_owned(), found: "is not a file of dialogues".to_owned() }),
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 }
 
@@ -173,8 +172,12 @@ pub struct Parts {
 }
 
 enum PartsState {
-    Files(std::vec::IntoIter<PathBuf>),
-    Lines { lines: Lines, index: usize, split: Split },
+    Files {
+        split: Split,
+        limits: Limits,
+        files: std::vec::IntoIter<DialogueFile>,
+        open: Option<Box<(PathBuf, Dialogues)>>,
+    },
     Sample(Arc<OnceLock<Corpus>>, Split),
     Ended,
 }
@@ -184,11 +187,7 @@ impl Iterator for Parts {
 
     fn next(&mut self) -> Option<Self::Item> {
         let part = match &mut self.state {
-            PartsState::Files(files) => files.next().map(|file| {
-                let dialogues = schema_guided::read_whole_file(&file)?;
-                Ok(Part { file, dialogues })
-            }),
-            PartsState::Lines { lines, index, split } => next_lines(&self.path, lines, index, *split),
+            PartsState::Files { split, limits, files, open } => next_part(*split, limits, files, open).transpose(),
             PartsState::Sample(corpus, split) => {
                 let dialogues = corpus.get_or_init(sample::corpus).split(*split).to_vec();
                 self.state = PartsState::Ended;
@@ -203,20 +202,31 @@ impl Iterator for Parts {
     }
 }
 
-fn next_lines(path: &Path, lines: &mut Lines, index: &mut usize, split: Split) -> Option<Result<Part, DataError>> {
-    let mut dialogues = Vec::new();
-    for read in lines.by_ref() {
-        let dialogue = match read {
-            Ok(dialogue) => dialogue,
-            Err(error) => return Some(Err(error)),
+fn next_part(
+    split: Split,
+    limits: &Limits,
+    files: &mut std::vec::IntoIter<DialogueFile>,
+    open: &mut Option<Box<(PathBuf, Dialogues)>>,
+) -> Result<Option<Part>, DataError> {
+    loop {
+        let Some((file, reading)) = open.as_deref_mut() else {
+            let Some(next) = files.next() else { return Ok(None) };
+            *open = Some(Box::new((next.file.path().to_owned(), next.open(Some(split), limits)?)));
+            continue;
         };
-        if transcripts::split_of(*index) == split {
-            dialogues.push(dialogue);
+        let mut dialogues = Vec::new();
+        let mut bytes = 0;
+        for read in reading {
+            dialogues.push(read.dialogue?);
+            bytes += read.bytes;
+            if dialogues.len() == DIALOGUES_PER_PART || bytes >= limits.dialogue_bytes {
+                break;
+            }
         }
-        *index += 1;
-        if dialogues.len() == TRANSCRIPTS_PER_PART {
-            break;
+        if dialogues.is_empty() {
+            *open = None;
+        } else {
+            return Ok(Some(Part { file: file.clone(), dialogues }));
         }
     }
-    (!dialogues.is_empty()).then(|| Ok(Part { file: path.to_owned(), dialogues }))
 }

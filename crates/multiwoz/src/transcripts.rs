@@ -1,15 +1,16 @@
 //! Own dialogues in a `.jsonl` file: one `{"turns":[{"speaker":"user","text":"…"}, …]}` a line, with an `"id"` if you
-//! like. Blank lines are skipped. Read line by line, so memory is bounded by the longest line.
+//! like; what else MultiWOZ 2.2 has (`services`, `goal`, a turn's `frames`) may stand there too. Blank lines are skipped.
+//! Read line by line, so memory is bounded by the longest line.
 
 use crate::dialogue::{Dialogue, Speaker, Turn};
+use crate::elements::Position;
 use crate::error::{FieldProblem, Place};
-use crate::fields::{list, object, optional_text, rest, text};
-use crate::json::Strict;
-use crate::{DataError, Split};
+use crate::fields::{list, object, optional_text, optional_texts, rest, text};
+use crate::schema_guided;
+use crate::{DataError, Split, json};
 use serde_json::Value;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead, Read};
+use std::path::PathBuf;
 
 /// Of this many dialogues in a row the first is for dev, the second for test, the others for training.
 const EVERY: usize = 20;
@@ -23,72 +24,103 @@ pub(crate) fn split_of(index: usize) -> Split {
     }
 }
 
-/// The dialogues of a file in order, or what is wrong with a line; goes on after a wrong line, not after a failed read.
+/// The dialogues of a file in order with the bytes of their lines, or what is wrong with a line; goes on after a wrong
+/// line, not after a failed read.
 pub(crate) struct Lines {
     file: PathBuf,
-    reader: Option<BufReader<File>>,
+    reader: Option<Box<dyn BufRead + Send>>,
+    limit: usize,
     line: usize,
 }
 
 impl Lines {
-    pub(crate) fn open(file: &Path) -> Result<Self, DataError> {
-        let opened = File::open(file).map_err(DataError::file("read", file))?;
-        Ok(Self { file: file.to_owned(), reader: Some(BufReader::new(opened)), line: 0 })
+    /// Of a file, no line of which may have more than `limit` bytes.
+    pub(crate) fn new(file: PathBuf, reader: Box<dyn BufRead + Send>, limit: usize) -> Self {
+        Self { file, reader: Some(reader), limit, line: 0 }
+    }
+
+    fn fail(&mut self, error: DataError) -> Option<(usize, Result<Dialogue, DataError>)> {
+        self.reader = None;
+        Some((0, Err(error)))
     }
 }
 
 impl Iterator for Lines {
-    type Item = Result<Dialogue, DataError>;
+    type Item = (usize, Result<Dialogue, DataError>);
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut bytes = Vec::new();
         loop {
             bytes.clear();
-            match self.reader.as_mut()?.read_until(b'\n', &mut bytes) {
-                Ok(0) => return None,
-                Ok(_) => self.line += 1,
+            let reader = self.reader.as_mut()?;
+            match read_line(reader, self.limit, &mut bytes) {
+                Ok(()) if bytes.is_empty() => return None,
+                Ok(()) => self.line += 1,
                 Err(error) => {
-                    self.reader = None;
-                    return Some(Err(DataError::file("read", &self.file)(error)));
+                    let error = DataError::file("read", &self.file)(error);
+                    return self.fail(error);
                 }
             }
+            if bytes.len() > self.limit {
+                let place = Place { number: self.line, dialogue: Some(named(self.line)), ..Place::default() };
+                let (file, place, limit) = (self.file.clone(), Box::new(place), self.limit);
+                return self.fail(DataError::TooLarge { file, place, line: self.line, limit });
+            }
             if !bytes.trim_ascii().is_empty() {
-                return Some(line(&self.file, self.line, &bytes));
+                return Some((bytes.len(), self.parse(&bytes)));
             }
         }
     }
 }
 
-fn line(file: &Path, number: usize, bytes: &[u8]) -> Result<Dialogue, DataError> {
-    let Strict(value) = serde_json::from_slice(bytes).map_err(|error| {
-        let problem = if error.is_eof() { "the line is cut off" } else { "not valid JSON" };
-        DataError::Json {
-            file: file.to_owned(),
-            message: format!("line {number}: {problem}: {error} of it"),
-            complete: number - 1,
-            advice: "each line must be one whole JSON object",
-        }
-    })?;
-    let mut place = Place { number, dialogue: Some(format!("in line {number}")), ..Place::default() };
-    dialogue(&mut place, value).map_err(|problem| DataError::Field {
-        file: file.to_owned(),
-        place: Box::new(place),
-        problem,
-    })
+/// One byte more than the limit tells that a line is too long.
+fn read_line(reader: &mut impl BufRead, limit: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+    reader.take(limit as u64 + 1).read_until(b'\n', bytes).map(|_| ())
+}
+
+fn named(line: usize) -> String {
+    format!("in line {line}")
+}
+
+impl Lines {
+    fn parse(&self, bytes: &[u8]) -> Result<Dialogue, DataError> {
+        let number = self.line;
+        let mut place = Place { number, dialogue: Some(named(number)), ..Place::default() };
+        // Its end is no part of it: a text that the line's end cuts off is cut off, and has no control character.
+        let value = json::parse(bytes.trim_ascii_end()).map_err(|malformed| {
+            place.follow(&malformed.path);
+            let what = malformed.describe(Position { line: number, column: 1 });
+            DataError::Json {
+                file: self.file.clone(),
+                message: if malformed.error.is_eof() { format!("the line is cut off: {what}") } else { what },
+                place: Some(Box::new(place.clone())),
+                complete: number - 1,
+                advice: "each line must be one whole JSON object",
+            }
+        })?;
+        dialogue(&mut place, value).map_err(|problem| DataError::Field {
+            file: self.file.clone(),
+            place: Box::new(place),
+            problem,
+        })
+    }
 }
 
 fn dialogue(place: &mut Place, value: Value) -> Result<Dialogue, FieldProblem> {
     let mut map = object(value, "an object with `turns`")?;
     let id = optional_text(&mut map, "id", "a text")?.unwrap_or_else(|| format!("line {}", place.number));
+    let services = optional_texts(&mut map, "services", "the name of a service")?;
+    let goal = schema_guided::goal(&mut map);
     let mut turns = Vec::new();
     for (at, value) in list(&mut map, "turns", "a list of turns")?.into_iter().enumerate() {
         place.turn = Some(at);
-        turns.push(turn(at, value)?);
+        turns.push(turn(place, at, value)?);
     }
-    Ok(Dialogue { id, services: Vec::new(), turns, other: rest(map) })
+    place.turn = None;
+    Ok(Dialogue { id, services, turns, goal, other: rest(map, &["dialogue_id"])? })
 }
 
-fn turn(at: usize, value: Value) -> Result<Turn, FieldProblem> {
+fn turn(place: &mut Place, at: usize, value: Value) -> Result<Turn, FieldProblem> {
     const EXPECTED: &str = "\"user\" or \"system\"";
     let mut map = object(value, "a turn: an object with `speaker` and `text`")?;
     let name = text(&mut map, "speaker", EXPECTED)?;
@@ -96,5 +128,5 @@ fn turn(at: usize, value: Value) -> Result<Turn, FieldProblem> {
         [Speaker::User, Speaker::System].into_iter().find(|speaker| speaker.name().eq_ignore_ascii_case(&name));
     let speaker = speaker.ok_or_else(|| FieldProblem::wrong("speaker", &Value::String(name), EXPECTED))?;
     let utterance = text(&mut map, "text", "a text")?;
-    Ok(Turn { speaker, utterance, frames: Vec::new(), turn_id: at.to_string(), other: rest(map) })
+    schema_guided::annotated(place, at, speaker, utterance, map)
 }

@@ -202,20 +202,27 @@ fn paths_that_hold_no_data_are_explained() {
     let folder = tempfile::tempdir().unwrap();
     let open = |path: &Path| Source::open(path).unwrap_err();
     let missing = folder.path().join("no/such/data");
-    says(&open(&missing), &["no/such/data does not exist", "name a MultiWOZ folder"]);
+    let every_layout =
+        ["train/, dev/ and test/", "data.json", "valListFile", "val.json", "single .json", ".jsonl", ".zip"];
+    says(&open(&missing), &["no/such/data does not exist"]);
+    says(&open(&missing), &every_layout);
+    says(&open(folder.path()), &every_layout);
     says(&open(folder.path()), &["is an empty folder", "dialogues_001.json"]);
     fs::create_dir(folder.path().join("train")).unwrap();
     says(&open(folder.path()), &["is a folder without dialogues"]);
-    let file = folder.path().join("dialogues_001.json");
-    fs::write(&file, "[]").unwrap();
+    fs::write(folder.path().join("dialogues_001.json"), "[]").unwrap();
     says(&open(folder.path()), &["a single split", "the folder above"]);
-    says(&open(&file), &["is a single JSON file", "name the folder itself"]);
     let text = folder.path().join("book.txt");
     fs::write(&text, "Once upon a time").unwrap();
     says(&open(&text), &["book.txt is not a file of dialogues"]);
-    let old = tempfile::tempdir().unwrap();
-    fs::write(old.path().join("data.json"), "{}").unwrap();
-    says(&open(old.path()), &["2.0 or 2.1"]);
+    let several = tempfile::tempdir().unwrap();
+    for name in ["a.jsonl", "b.jsonl"] {
+        fs::write(several.path().join(name), "").unwrap();
+    }
+    says(&open(several.path()), &["holds several .jsonl files", "train.jsonl"]);
+    let outer = tempfile::tempdir().unwrap();
+    fs::write(outer.path().join("MultiWOZ_2.1.zip"), "").unwrap();
+    says(&open(outer.path()), &["holds the archive MultiWOZ_2.1.zip", "name that"]);
 }
 
 #[test]
@@ -322,7 +329,7 @@ fn check_finds_everything() {
         (true, Some("wrong"), Some(1)),
         (false, Some("empty"), None),
         (false, None, None),
-        (true, None, None),
+        (true, Some("last"), None),
         (false, Some("copy"), None),
         (false, None, None),
     ];

@@ -2,9 +2,10 @@
 
 use proptest::prelude::*;
 use reformer_multiwoz::{
-    BeliefState, Corpus, DataError, Dialogue, Frame, Source, Speaker, Split, State, Turn, check, sample, stats, write,
+    Action, BeliefState, Booking, Corpus, DataError, Dialogue, DomainState, Frame, LogAnnotation, ServiceCall,
+    SlotSpan, SlotValue, Source, Speaker, Split, State, TokenSpan, Turn, check, sample, stats, write,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -87,21 +88,116 @@ fn state() -> impl Strategy<Value = State> {
     )
 }
 
+fn texts() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec(any::<String>(), 0..3)
+}
+
+fn by_name<T: std::fmt::Debug>(values: impl Strategy<Value = T>) -> impl Strategy<Value = BTreeMap<String, T>> {
+    prop::collection::btree_map(any::<String>(), values, 0..3)
+}
+
+/// As reading makes them: what is a text or a list of texts is nothing else.
+fn slot_value() -> impl Strategy<Value = SlotValue> {
+    value().prop_map(SlotValue::from)
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    (any::<String>(), any::<String>(), texts(), texts(), other())
+        .prop_map(|(act, slot, values, canonical_values, other)| Action { act, slot, values, canonical_values, other })
+}
+
+fn span() -> impl Strategy<Value = SlotSpan> {
+    let place = || prop::option::of(any::<u64>());
+    let value = prop::option::of(slot_value());
+    (any::<String>(), place(), place(), value, prop::option::of(any::<String>()), other()).prop_map(
+        |(slot, start, exclusive_end, value, copy_from, other)| SlotSpan {
+            slot,
+            start,
+            exclusive_end,
+            value,
+            copy_from,
+            other,
+        },
+    )
+}
+
 fn frame() -> impl Strategy<Value = Frame> {
-    let values = || prop::collection::vec(value(), 0..3);
-    (any::<String>(), values(), values(), prop::option::of(state()), other())
-        .prop_map(|(service, actions, slots, state, other)| Frame { service, actions, slots, state, other })
+    let call = (any::<String>(), by_name(any::<String>()), other())
+        .prop_map(|(method, parameters, other)| ServiceCall { method, parameters, other });
+    let results = prop::collection::vec(by_name(any::<String>()), 0..3);
+    let lists = (prop::collection::vec(action(), 0..3), prop::collection::vec(span(), 0..3));
+    let options = (prop::option::of(state()), prop::option::of(call), prop::option::of(results));
+    (any::<String>(), lists, options, other()).prop_map(
+        |(service, (actions, slots), (state, service_call, service_results), other)| Frame {
+            service,
+            actions,
+            slots,
+            state,
+            service_call,
+            service_results,
+            other,
+        },
+    )
+}
+
+fn domain_state() -> impl Strategy<Value = DomainState> {
+    let slots = || prop::collection::btree_map("[a-zA-Z ]{0,8}x", slot_value(), 0..4);
+    (slots(), prop::collection::vec(value(), 0..3), slots(), other())
+        .prop_map(|(semi, booked, slots, other)| DomainState { semi, book: Booking { booked, slots }, other })
+}
+
+fn log() -> impl Strategy<Value = LogAnnotation> {
+    let pairs = prop::collection::vec((any::<String>(), slot_value()), 0..3);
+    let spans = (any::<String>(), any::<String>(), slot_value(), any::<i64>(), any::<i64>())
+        .prop_map(|(act, slot, value, first, last)| TokenSpan { act, slot, value, first, last });
+    (by_name(domain_state()), by_name(pairs), prop::collection::vec(spans, 0..3), other())
+        .prop_map(|(metadata, dialog_act, span_info, other)| LogAnnotation { metadata, dialog_act, span_info, other })
 }
 
 fn turn() -> impl Strategy<Value = Turn> {
     let speaker = prop_oneof![Just(Speaker::User), Just(Speaker::System)];
-    (speaker, any::<String>(), prop::collection::vec(frame(), 0..3), any::<String>(), other())
-        .prop_map(|(speaker, utterance, frames, turn_id, other)| Turn { speaker, utterance, frames, turn_id, other })
+    let frames = prop::collection::vec(frame(), 0..3);
+    (speaker, any::<String>(), frames, any::<String>(), prop::option::of(log()), other()).prop_map(
+        |(speaker, utterance, frames, turn_id, log, other)| Turn { speaker, utterance, frames, turn_id, log, other },
+    )
+}
+
+fn object() -> impl Strategy<Value = Map<String, Value>> {
+    by_name(value()).prop_map(|map| map.into_iter().collect())
 }
 
 fn dialogue() -> impl Strategy<Value = Dialogue> {
-    (any::<String>(), prop::collection::vec(any::<String>(), 0..3), prop::collection::vec(turn(), 0..5), other())
-        .prop_map(|(id, services, turns, other)| Dialogue { id, services, turns, other })
+    let turns = prop::collection::vec(turn(), 0..5);
+    (any::<String>(), texts(), turns, prop::option::of(object()), other())
+        .prop_map(|(id, services, turns, goal, other)| Dialogue { id, services, turns, goal, other })
+}
+
+/// A dialogue of a `data.json`: its goal and its turns, each an annotation and a text.
+fn logged() -> impl Strategy<Value = Value> {
+    (object(), prop::collection::vec((log(), any::<String>()), 0..6), other()).prop_map(|(goal, turns, other)| {
+        let turn = |(log, text): (LogAnnotation, String)| {
+            let mut turn = serde_json::to_value(log).unwrap();
+            turn["text"] = json!(text);
+            turn
+        };
+        let mut dialogue = json!(other);
+        dialogue["goal"] = json!(goal);
+        dialogue["log"] = turns.into_iter().map(turn).collect();
+        dialogue
+    })
+}
+
+/// The same dialogue as `data.json` has it.
+fn as_logged(dialogue: &Dialogue) -> Value {
+    let turn = |turn: &Turn| {
+        let mut value = serde_json::to_value(&turn.log).unwrap();
+        value["text"] = json!(turn.utterance);
+        value
+    };
+    let mut value = json!(dialogue.other);
+    value["goal"] = json!(dialogue.goal);
+    value["log"] = dialogue.turns.iter().map(turn).collect();
+    value
 }
 
 proptest! {
@@ -120,6 +216,24 @@ proptest! {
         prop_assert_eq!(read(&folder), corpus);
         // Looking at it never fails, whatever it finds.
         prop_assert!(check(&folder).iter().all(|flaw| !flaw.unreadable));
+    }
+
+    #[test]
+    fn any_data_json_is_kept_whole_and_read_back_from_the_layout_of_2_2(
+        dialogues in prop::collection::btree_map("[A-Z]{1,4}[0-9]{1,4}", logged(), 1..4),
+    ) {
+        let outer = tempfile::tempdir().unwrap();
+        fs::write(outer.path().join("train.json"), json!(dialogues).to_string()).unwrap();
+        let train = Source::open(outer.path()).unwrap().split(Split::Train).unwrap();
+        let kept: BTreeMap<_, _> = train.iter().map(|dialogue| (dialogue.id.clone(), as_logged(dialogue))).collect();
+        prop_assert_eq!(kept, dialogues);
+        for dialogue in &train {
+            prop_assert!(dialogue.turns.iter().step_by(2).all(|turn| turn.speaker == Speaker::User));
+        }
+        let corpus = Corpus { train, ..Corpus::default() };
+        let folder = outer.path().join("data");
+        write(&folder, &corpus, None).unwrap();
+        prop_assert_eq!(Source::open(&folder).unwrap().split(Split::Train).unwrap(), corpus.train);
     }
 
     #[test]

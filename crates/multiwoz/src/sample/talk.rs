@@ -6,8 +6,8 @@ use super::phrases::Patterns;
 use super::timetable::Time;
 use super::words::{Style, fill, sentence_case};
 use super::world::{Domain, Wanted, World};
-use crate::dialogue::{Dialogue, Frame, Speaker, State, Turn};
-use serde_json::{Value, json};
+use crate::dialogue::{Dialogue, Speaker, Turn};
+use crate::frame::{self, Frame, State};
 use std::collections::BTreeMap;
 
 /// What the system does in a turn, as the frames' `actions` say it.
@@ -24,10 +24,9 @@ impl Action {
         Self { act, slot, values: values.iter().map(|value| (*value).to_owned()).collect() }
     }
 
-    fn json(&self, domain: Domain) -> Value {
+    fn of(&self, domain: Domain) -> frame::Action {
         let slot = if self.slot.is_empty() { String::new() } else { format!("{}-{}", domain.name(), self.slot) };
-        // Keys in the order of the alphabet, so that the bytes are the same whether maps keep their order or sort.
-        json!({ "act": self.act, "slot": slot, "values": self.values })
+        frame::Action { act: self.act.to_owned(), slot, values: self.values.clone(), ..frame::Action::default() }
     }
 }
 
@@ -159,14 +158,14 @@ impl<'w> Talk<'w> {
         let prefix = std::mem::take(&mut self.system_prefix);
         let text = sentence_case(&format!("{prefix} {text}"));
         self.asked = text.ends_with('?');
-        let actions = actions.iter().map(|action| action.json(self.current)).collect();
+        let actions = actions.iter().map(|action| action.of(self.current)).collect();
         let frames = vec![frame(self.current, actions, None)];
         self.push(Speaker::System, text, frames);
     }
 
     fn push(&mut self, speaker: Speaker, utterance: String, frames: Vec<Frame>) {
         let turn_id = self.turns.len().to_string();
-        self.turns.push(Turn { speaker, utterance, frames, turn_id, other: BTreeMap::new() });
+        self.turns.push(Turn { speaker, utterance, frames, turn_id, log: None, other: BTreeMap::new() });
     }
 
     /// The last utterance; empty before the first.
@@ -182,11 +181,10 @@ impl<'w> Talk<'w> {
     /// The dialogue, and the patterns that it was made with.
     pub(crate) fn finish(self, id: String) -> (Dialogue, Vec<&'static str>) {
         let services = self.wanted.keys().map(|domain| domain.name().to_owned()).collect();
-        (Dialogue { id, services, turns: self.turns, other: BTreeMap::new() }, self.patterns)
+        (Dialogue { id, services, turns: self.turns, goal: None, other: BTreeMap::new() }, self.patterns)
     }
 }
 
-fn frame(domain: Domain, actions: Vec<Value>, state: Option<State>) -> Frame {
-    let service = domain.name().to_owned();
-    Frame { service, actions, slots: Vec::new(), state, other: BTreeMap::new() }
+fn frame(domain: Domain, actions: Vec<frame::Action>, state: Option<State>) -> Frame {
+    Frame { service: domain.name().to_owned(), actions, state, ..Frame::default() }
 }

@@ -3,7 +3,6 @@
 use super::world::{ANY, Domain, Wanted, World};
 use super::*;
 use crate::dialogue::{Speaker, Turn};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -54,10 +53,7 @@ fn wanted(turn: &Turn) -> BTreeMap<Domain, Wanted> {
 }
 
 fn acts(turn: &Turn) -> Vec<(String, String, Vec<String>)> {
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let of = |action: &Value| {
-        (text(&action["act"]), text(&action["slot"]), action["values"].as_array().unwrap().iter().map(text).collect())
-    };
+    let of = |action: &crate::Action| (action.act.clone(), action.slot.clone(), action.values.clone());
     turn.frames.iter().flat_map(|frame| frame.actions.iter().map(of)).collect()
 }
 

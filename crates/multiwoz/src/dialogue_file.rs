@@ -1,0 +1,259 @@
+//! One file of dialogues, whatever its layout, read dialogue by dialogue. What a layout means is in its own module; several
+//! files are a `Source`.
+
+use crate::elements::{Broken, Element, Elements, Position, Shape};
+use crate::error::{Place, shorten};
+use crate::fingerprint::Fingerprint;
+use crate::json::{self, Malformed};
+use crate::split_lists::{SplitLists, bare};
+use crate::transcripts::{self, Lines};
+use crate::tree::DataFile;
+use crate::{DataError, Dialogue, Limits, Split, data_json, schema_guided};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const MEND: &str = "mend that place, or copy or download the file again";
+
+/// How a file is laid out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FileLayout {
+    /// A list of dialogues, as in MultiWOZ 2.2.
+    SchemaGuided,
+    /// An object that gives each id its dialogue, as in MultiWOZ 2.0 and 2.1.
+    DataJson,
+    /// A dialogue a line.
+    Transcripts,
+}
+
+/// Which dialogue of a file is in which split.
+#[derive(Clone, Debug)]
+pub(crate) enum Splitting {
+    /// All in one.
+    One(Split),
+    /// As lists beside the file say.
+    Listed(Arc<SplitLists>),
+    /// Dealt out by number.
+    Dealt,
+}
+
+/// A file of dialogues.
+#[derive(Clone, Debug)]
+pub(crate) struct DialogueFile {
+    pub file: DataFile,
+    pub layout: FileLayout,
+    pub splitting: Splitting,
+}
+
+/// A dialogue of a file, or what is wrong with it.
+pub(crate) struct Read {
+    /// The split; without meaning for what belongs to no dialogue.
+    pub split: Split,
+    /// Bytes of its JSON.
+    pub bytes: usize,
+    pub dialogue: Result<Dialogue, DataError>,
+}
+
+impl DialogueFile {
+    /// The splits that its dialogues may be in.
+    pub(crate) fn splits(&self) -> Vec<Split> {
+        match &self.splitting {
+            Splitting::One(split) => vec![*split],
+            Splitting::Listed(lists) => Split::ALL
+                .into_iter()
+                .filter(|split| *split == Split::Train || lists.files().contains_key(split))
+                .collect(),
+            Splitting::Dealt => Split::ALL.to_vec(),
+        }
+    }
+
+    /// Begins to read. Where lists say which dialogue is in which split, those of other splits than `only` are passed over
+    /// without a look inside.
+    ///
+    /// # Errors
+    /// If the file can't be opened.
+    pub(crate) fn open(&self, only: Option<Split>, limits: &Limits) -> Result<Dialogues, DataError> {
+        let reader = self.file.read()?;
+        let path = self.file.path().to_owned();
+        let cutter = match self.layout {
+            FileLayout::Transcripts => Cutter::Lines(Lines::new(path.clone(), reader, limits.dialogue_bytes)),
+            FileLayout::SchemaGuided => Cutter::Elements(Elements::new(reader, Shape::List, limits.dialogue_bytes)),
+            FileLayout::DataJson => Cutter::Elements(Elements::new(reader, Shape::Object, limits.dialogue_bytes)),
+        };
+        let (splitting, limit) = (self.splitting.clone(), limits.dialogue_bytes);
+        let (layout, ids) = (self.layout, BTreeSet::new());
+        Ok(Dialogues { path, cutter, splitting, only, layout, limit, complete: 0, ids, ended: false })
+    }
+}
+
+enum Cutter {
+    Elements(Elements),
+    Lines(Lines),
+}
+
+/// The dialogues of a file in order. After a dialogue that is wrong the next one comes, unless the file's JSON itself is
+/// broken.
+pub(crate) struct Dialogues {
+    path: PathBuf,
+    cutter: Cutter,
+    splitting: Splitting,
+    only: Option<Split>,
+    layout: FileLayout,
+    limit: usize,
+    /// Whole dialogues so far, wrong ones and those passed over included.
+    complete: usize,
+    /// Ids of a `data.json`, of which a second one would replace the first in other programs.
+    ids: BTreeSet<Fingerprint>,
+    ended: bool,
+}
+
+impl Iterator for Dialogues {
+    type Item = Read;
+
+    fn next(&mut self) -> Option<Read> {
+        while !self.ended {
+            let read = match &mut self.cutter {
+                Cutter::Lines(lines) => {
+                    let (bytes, dialogue) = lines.next()?;
+                    // A wrong line is a dialogue, too: mending it moves no other to another split.
+                    let split = self.splitting.split_of("", self.complete);
+                    self.complete += 1;
+                    Read { split, bytes, dialogue }
+                }
+                Cutter::Elements(elements) => {
+                    let (splitting, complete, only) = (&self.splitting, self.complete, self.only);
+                    let wanted = |id: &str| only.is_none_or(|only| splitting.split_of(id, complete) == only);
+                    match elements.next(&wanted) {
+                        Ok(None) => return None,
+                        Err(broken) => {
+                            self.ended = true;
+                            let dialogue = Err(self.report(broken));
+                            Read { split: self.splitting.split_of("", complete), bytes: 0, dialogue }
+                        }
+                        Ok(Some(element)) => {
+                            self.complete += 1;
+                            let split = self.splitting.split_of(element.key.as_deref().unwrap_or_default(), complete);
+                            let twice = element
+                                .key
+                                .as_ref()
+                                .is_some_and(|id| !self.ids.insert(Fingerprint::of_bytes(bare(id).bytes())));
+                            if only.is_some_and(|only| only != split) && !twice {
+                                continue;
+                            }
+                            let file = FileOf { path: &self.path, complete };
+                            let bytes = element.text.len();
+                            let dialogue = if twice { Err(file.twice(element.key)) } else { file.dialogue(element) };
+                            Read { split, bytes, dialogue }
+                        }
+                    }
+                }
+            };
+            if self.only.is_none_or(|only| only == read.split) || read.dialogue.is_err() {
+                return Some(read);
+            }
+        }
+        None
+    }
+}
+
+impl Splitting {
+    /// The split of a dialogue, by its id and its number from 0.
+    fn split_of(&self, id: &str, number: usize) -> Split {
+        match self {
+            Splitting::One(split) => *split,
+            Splitting::Listed(lists) => lists.split_of(id),
+            Splitting::Dealt => transcripts::split_of(number),
+        }
+    }
+}
+
+/// A file and how many dialogues of it are behind.
+struct FileOf<'a> {
+    path: &'a Path,
+    complete: usize,
+}
+
+impl FileOf<'_> {
+    fn place(&self, dialogue: Option<String>) -> Place {
+        Place { number: self.complete + 1, dialogue, ..Place::default() }
+    }
+
+    fn dialogue(&self, element: Element<'_>) -> Result<Dialogue, DataError> {
+        let mut place = self.place(element.key.clone());
+        let value = json::parse(element.text).map_err(|malformed| {
+            self.complete_place(&mut place, &malformed);
+            self.json(Some(place.clone()), malformed.describe(element.start), MEND)
+        })?;
+        let read = match element.key {
+            Some(id) => data_json::dialogue(&mut place, id, value),
+            None => schema_guided::dialogue(&mut place, value),
+        };
+        read.map_err(|problem| DataError::Field { file: self.path.to_owned(), place: Box::new(place), problem })
+    }
+
+    /// Where the JSON of a dialogue is broken.
+    fn complete_place(&self, place: &mut Place, malformed: &Malformed) {
+        if let (None, Some(Value::String(id))) = (&place.dialogue, malformed.read.get("dialogue_id")) {
+            place.dialogue = Some(id.clone());
+        }
+        place.follow(&malformed.path);
+    }
+
+    fn json(&self, place: Option<Place>, message: String, advice: &'static str) -> DataError {
+        DataError::Json {
+            file: self.path.to_owned(),
+            place: place.map(Box::new),
+            message,
+            complete: self.complete,
+            advice,
+        }
+    }
+
+    fn twice(&self, id: Option<String>) -> DataError {
+        let name = shorten(id.as_deref().unwrap_or_default());
+        self.json(
+            Some(self.place(id)),
+            format!("the key `{name}` occurs twice"),
+            "one of the two would be lost: take one of them away, or give it another name",
+        )
+    }
+}
+
+impl Dialogues {
+    fn report(&self, broken: Broken) -> DataError {
+        let file = FileOf { path: &self.path, complete: self.complete };
+        match broken {
+            Broken::Read(error) => DataError::file("read", &self.path)(error),
+            Broken::Cut { at, element } => {
+                let place = element.and_then(|(key, text)| {
+                    let mut place = file.place(key);
+                    file.complete_place(&mut place, &json::parse(&text).err()?);
+                    Some(Box::new(place))
+                });
+                let Position { line, column } = at;
+                DataError::CutOff { file: self.path.clone(), place, line, column, complete: self.complete }
+            }
+            Broken::OtherShape { at } => {
+                let expected = match &self.layout {
+                    FileLayout::DataJson => "expected an object that gives each id its dialogue, found a list",
+                    FileLayout::SchemaGuided | FileLayout::Transcripts => {
+                        "expected a list of dialogues, found an object"
+                    }
+                };
+                let message = format!("{expected} at line {} column {}", at.line, at.column);
+                file.json(None, message, "this is not a file of dialogues, or it is of another layout")
+            }
+            Broken::Syntax { at, expected } => {
+                let message = format!("not valid JSON: expected {expected} at line {} column {}", at.line, at.column);
+                file.json(None, message, MEND)
+            }
+            Broken::TooLarge { start, key } => DataError::TooLarge {
+                file: self.path.clone(),
+                place: Box::new(file.place(key)),
+                line: start.line,
+                limit: self.limit,
+            },
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Recognising a layout: which files of a path hold dialogues, and of which split. No dialogue is read here.
+
+use crate::dialogue_file::{DialogueFile, FileLayout, Splitting};
+use crate::schema_guided::{self, SCHEMA};
+use crate::split_lists::{self, SplitLists};
+use crate::tree::{DataFile, Node, Tree};
+use crate::{DataError, Limits, Split};
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What was recognised.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// See [`crate::Source::layout`].
+    pub layout: &'static str,
+    /// In the order of splits and, within a split, of their numbers.
+    pub files: Vec<DialogueFile>,
+}
+
+const MULTIWOZ_2_2: &str = "multiwoz-2.2";
+const SCHEMA_GUIDED: &str = "schema-guided";
+const MULTIWOZ_2_1: &str = "multiwoz-2.1";
+const JSONL: &str = "jsonl";
+/// All dialogues of MultiWOZ 2.0 or 2.1.
+const DATA_JSON: &str = "data.json";
+
+/// Recognises what is at a path.
+///
+/// # Errors
+/// If there is nothing, or nothing that is known.
+pub(crate) fn recognise(path: &Path, limits: &Limits) -> Result<Found, DataError> {
+    let data = match fs::metadata(path) {
+        Ok(data) => data,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(DataError::NotFound { path: path.to_owned() });
+        }
+        Err(error) => return Err(DataError::file("read", path)(error)),
+    };
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    let tree = match extension.as_deref() {
+        _ if data.is_dir() => Tree::Folder(path.to_owned()),
+        Some("zip") => Tree::archive(path, limits)?,
+        Some("json") => return single_json(path, limits),
+        Some("jsonl") => {
+            let file = DataFile::new(path.to_owned());
+            return Ok(Found { layout: JSONL, files: vec![transcripts(file, Splitting::Dealt)] });
+        }
+        _ => return unknown(path, "is not a file of dialogues"),
+    };
+    match in_tree(&tree, limits)? {
+        Some(found) => Ok(found),
+        None => unknown(path, &describe(&tree)?),
+    }
+}
+
+fn unknown<T>(path: &Path, found: &str) -> Result<T, DataError> {
+    Err(DataError::Layout { path: path.to_owned(), found: found.to_owned() })
+}
+
+/// Looks into a folder, and into the one folder that it holds if it holds nothing else that is known.
+fn in_tree(tree: &Tree, limits: &Limits) -> Result<Option<Found>, DataError> {
+    let nodes = tree.nodes()?;
+    if let Some(found) = in_nodes(tree, &nodes, limits)? {
+        return Ok(Some(found));
+    }
+    let mut folders = nodes.iter().filter_map(|(_, node)| match node {
+        Node::Folder(inner) => Some(inner),
+        Node::File(_) => None,
+    });
+    match (folders.next(), folders.next()) {
+        (Some(inner), None) => in_nodes(inner, &inner.nodes()?, limits),
+        _ => Ok(None),
+    }
+}
+
+fn in_nodes(tree: &Tree, nodes: &[(String, Node)], limits: &Limits) -> Result<Option<Found>, DataError> {
+    if let Some(found) = split_folders(nodes)? {
+        return Ok(Some(found));
+    }
+    let files: Vec<(&str, &DataFile)> = nodes.iter().filter_map(file_of).collect();
+    if let Some((_, file)) = files.iter().find(|(name, _)| name.eq_ignore_ascii_case(DATA_JSON)) {
+        return Ok(Some(data_json((*file).clone(), &files, limits)?));
+    }
+    for (ending, layout) in [("json", None), ("jsonl", Some(JSONL))] {
+        let mut found: Vec<DialogueFile> = Vec::new();
+        for (name, file) in &files {
+            let Some(split) = split_by_name(name, ending) else { continue };
+            if let Some(other) = found.iter().find(|other| other.splits() == [split]) {
+                let other = other.file.path().display();
+                return unknown(file.path(), &format!("is of the same split as {other}: take one of them away"));
+            }
+            found.push(match layout {
+                Some(_) => transcripts((*file).clone(), Splitting::One(split)),
+                None => json_file((*file).clone(), Splitting::One(split))?,
+            });
+        }
+        found.sort_by_key(DialogueFile::splits);
+        if let Some(first) = found.first() {
+            return Ok(Some(Found { layout: layout.unwrap_or(layout_of(first)), files: found }));
+        }
+    }
+    let lines: Vec<_> = files.iter().filter(|(name, _)| name.to_ascii_lowercase().ends_with(".jsonl")).collect();
+    match lines.as_slice() {
+        [] => Ok(None),
+        [(_, file)] => Ok(Some(Found { layout: JSONL, files: vec![transcripts((*file).clone(), Splitting::Dealt)] })),
+        _ => unknown(
+            &tree.path(),
+            "holds several .jsonl files: name one of them, or call them train.jsonl, dev.jsonl and test.jsonl",
+        ),
+    }
+}
+
+fn file_of((name, node): &(String, Node)) -> Option<(&str, &DataFile)> {
+    match node {
+        Node::File(file) => Some((name, file)),
+        Node::Folder(_) => None,
+    }
+}
+
+/// `train/`, `dev/` and `test/`, as far as they hold dialogues. What lies beside them, such as the published
+/// `dialog_acts.json` and `schema.json`, holds none.
+fn split_folders(nodes: &[(String, Node)]) -> Result<Option<Found>, DataError> {
+    let mut files = Vec::new();
+    let mut own_schemas = true;
+    for split in Split::ALL {
+        let Some((_, Node::Folder(folder))) =
+            nodes.iter().find(|(name, node)| name == split.name() && matches!(node, Node::Folder(_)))
+        else {
+            continue;
+        };
+        let inner = folder.nodes()?;
+        let found = numbered_files(&inner)?;
+        own_schemas &= found.is_empty() || inner.iter().any(|(name, _)| name == SCHEMA);
+        let file = |file| DialogueFile { file, layout: FileLayout::SchemaGuided, splitting: Splitting::One(split) };
+        files.extend(found.into_iter().map(file));
+    }
+    // MultiWOZ has one schema for all splits, other sets have one for each.
+    let is_other = own_schemas && !nodes.iter().any(|(name, _)| name == SCHEMA);
+    let layout = if is_other { SCHEMA_GUIDED } else { MULTIWOZ_2_2 };
+    Ok((!files.is_empty()).then_some(Found { layout, files }))
+}
+
+/// The files of dialogues of a split's folder in numeric order. A JSON file that is called otherwise is an error: what is
+/// in it would be lost.
+fn numbered_files(nodes: &[(String, Node)]) -> Result<Vec<DataFile>, DataError> {
+    let mut files = Vec::new();
+    for (name, node) in nodes {
+        match (schema_guided::number_of(name), node) {
+            (Some(number), Node::File(file)) => files.push((number, name, file)),
+            (Some(_), Node::Folder(folder)) => {
+                return Err(DataError::NotAFile { path: folder.path(), found: "a folder" });
+            }
+            (None, Node::File(file)) if name.ends_with(".json") && name != SCHEMA => {
+                return unknown(
+                    file.path(),
+                    "is not named like a file of dialogues, so it would be left out: rename it, or take it away",
+                );
+            }
+            (None, _) => {}
+        }
+    }
+    files.sort_by_key(|(number, name, _)| (*number, *name));
+    Ok(files.into_iter().map(|(_, _, file)| file.clone()).collect())
+}
+
+fn data_json(file: DataFile, beside: &[(&str, &DataFile)], limits: &Limits) -> Result<Found, DataError> {
+    let mut lists = SplitLists::default();
+    for (name, list) in beside {
+        if let Some(split) = split_lists::split_of_list(name) {
+            lists.add(split, list, limits)?;
+        }
+    }
+    let splitting = Splitting::Listed(Arc::new(lists));
+    Ok(Found { layout: MULTIWOZ_2_1, files: vec![DialogueFile { file, layout: FileLayout::DataJson, splitting }] })
+}
+
+/// A file that is named itself: its name says the split, or that of its folder if it is a numbered one; otherwise it is
+/// for training.
+fn single_json(path: &Path, limits: &Limits) -> Result<Found, DataError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file = DataFile::new(path.to_owned());
+    if name.eq_ignore_ascii_case(DATA_JSON) {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let beside = Tree::Folder(parent.to_owned()).nodes()?;
+        return data_json(file, &beside.iter().filter_map(file_of).collect::<Vec<_>>(), limits);
+    }
+    let folder = path.parent().and_then(Path::file_name).map(OsStr::to_string_lossy);
+    let by_folder = || folder.filter(|_| schema_guided::number_of(&name).is_some())?.parse().ok();
+    let split = split_by_name(&name, "json").or_else(by_folder).unwrap_or(Split::Train);
+    let file = json_file(file, Splitting::One(split))?;
+    Ok(Found { layout: layout_of(&file), files: vec![file] })
+}
+
+/// `train.json`, `val.json` and the like.
+fn split_by_name(name: &str, ending: &str) -> Option<Split> {
+    let (stem, found) = name.rsplit_once('.')?;
+    if found.eq_ignore_ascii_case(ending) { stem.parse().ok() } else { None }
+}
+
+/// Lists are of the one layout, objects of the other.
+fn json_file(file: DataFile, splitting: Splitting) -> Result<DialogueFile, DataError> {
+    let layout = match file.first_byte()? {
+        Some(b'{') => FileLayout::DataJson,
+        // What else it may be is said by whoever reads it.
+        _ => FileLayout::SchemaGuided,
+    };
+    Ok(DialogueFile { file, layout, splitting })
+}
+
+fn layout_of(file: &DialogueFile) -> &'static str {
+    match file.layout {
+        FileLayout::SchemaGuided => MULTIWOZ_2_2,
+        FileLayout::DataJson => MULTIWOZ_2_1,
+        FileLayout::Transcripts => JSONL,
+    }
+}
+
+fn transcripts(file: DataFile, splitting: Splitting) -> DialogueFile {
+    DialogueFile { file, layout: FileLayout::Transcripts, splitting }
+}
+
+/// What there is instead of a data set.
+fn describe(tree: &Tree) -> Result<String, DataError> {
+    let (kind, empty) = match tree {
+        Tree::Archive(..) => ("an archive", "is an empty archive"),
+        Tree::Folder(_) => ("a folder", "is an empty folder"),
+    };
+    let nodes = tree.nodes()?;
+    if nodes.is_empty() {
+        return Ok(empty.to_owned());
+    }
+    if nodes.iter().any(|(name, _)| schema_guided::number_of(name).is_some()) {
+        return Ok("holds the dialogues of a single split: name the folder above it".to_owned());
+    }
+    if let Some((name, _)) = nodes.iter().find(|(name, _)| name.to_ascii_lowercase().ends_with(".zip")) {
+        let name = crate::error::shorten(name);
+        return Ok(format!("is {kind} without dialogues that holds the archive {name}: name that, unpacked or not"));
+    }
+    Ok(format!("is {kind} without dialogues"))
+}
