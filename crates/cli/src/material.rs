@@ -2,6 +2,7 @@
 //! named. Reading dialogues is `multiwoz`'s, cutting text into splits is `trainer`'s.
 
 use crate::folders;
+use crate::progress::reading;
 use anyhow::{Context, bail};
 use reformer_multiwoz::{Source, Split};
 use reformer_session::{Speaker, Tokenizer};
@@ -182,8 +183,8 @@ pub fn places() -> Vec<PathBuf> {
     }
 }
 
+/// The texts of a split. What else is known of its dialogues is dropped as it is read.
 fn turns(source: &Source, split: Split) -> anyhow::Result<Vec<Turns>> {
-    let dialogues = source.split(split)?;
     let turn = |turn: reformer_multiwoz::Turn| {
         let speaker = match turn.speaker {
             reformer_multiwoz::Speaker::User => Speaker::User,
@@ -191,7 +192,14 @@ fn turns(source: &Source, split: Split) -> anyhow::Result<Vec<Turns>> {
         };
         (speaker, turn.utterance)
     };
-    Ok(dialogues.into_iter().map(|dialogue| dialogue.turns.into_iter().map(turn).collect()).collect())
+    let bar = reading(&format!("reading {split}"));
+    let mut dialogues: Vec<Turns> = Vec::new();
+    for part in source.parts(split)? {
+        dialogues.extend(part?.dialogues.into_iter().map(|dialogue| dialogue.turns.into_iter().map(turn).collect()));
+        bar.set_position(dialogues.len() as u64);
+    }
+    bar.finish_and_clear();
+    if dialogues.is_empty() { Err(source.empty(split).into()) } else { Ok(dialogues) }
 }
 
 fn read_text(path: &Path) -> anyhow::Result<Vec<u8>> {

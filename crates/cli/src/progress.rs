@@ -123,6 +123,13 @@ impl Progress {
     }
 }
 
+/// A bar for reading dialogues, of which nobody knows how many there are. Only a terminal shows it.
+pub fn reading(what: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg}: {human_pos} dialogues");
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner())).with_message(what.to_owned())
+}
+
 fn style(total: Option<u64>) -> ProgressStyle {
     let template = match total {
         Some(_) => "{bar:24} step {pos} of {len}  {msg}",

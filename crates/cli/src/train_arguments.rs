@@ -28,7 +28,8 @@ pub struct TrainArguments {
 #[derive(Args, Debug, Default, Clone)]
 #[command(next_help_heading = "Data")]
 pub struct TrainingData {
-    /// A folder of MultiWOZ 2.2, a .jsonl of {"turns":[{"speaker","text"}]}, a text file (learned as bytes), or `sample`
+    /// A folder, .zip or .json of MultiWOZ 2.0 to 2.2 or of another schema-guided set, a .jsonl of
+    /// {"turns":[{"speaker","text"}]}, a text file (learned as bytes), or `sample`
     /// [default: MultiWOZ where `data fetch` puts it, else sample]
     #[arg(long, value_name = "PATH")]
     pub data: Option<String>,

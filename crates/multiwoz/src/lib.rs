@@ -59,3 +59,8 @@ pub use source::{Part, Parts, Source};
 pub use split::Split;
 pub use stats::{SplitStats, Stats, stats};
 pub use write::{IntentSchema, ServiceSchema, SlotSchema, write};
+
+/// Its example is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

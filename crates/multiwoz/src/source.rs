@@ -92,23 +92,25 @@ impl Source {
         for part in self.parts(split)? {
             dialogues.append(&mut part?.dialogues);
         }
-        if dialogues.is_empty() {
-            let is_dealt = |file: &DialogueFile| matches!(file.splitting, Splitting::Dealt);
-            let reason = match self.files().iter().find(|file| file.splits().contains(&split)) {
-                Some(file) if is_dealt(file) => {
-                    "of every 20 dialogues the first is for dev, the second for test, the others for train: add dialogues"
-                }
-                Some(DialogueFile { splitting: Splitting::Listed(_), .. }) => "the lists leave no dialogue to it",
-                _ => "its files hold empty lists",
-            };
-            return Err(self.no_split(split, reason.to_owned()));
-        }
-        Ok(dialogues)
+        if dialogues.is_empty() { Err(self.empty(split)) } else { Ok(dialogues) }
     }
 
-    /// The dialogues of a split, up to 512 of a file at a time, and fewer where they are long: what is in memory is at most
-    /// these, at most [`Limits::dialogue_bytes`] of JSON text, and one dialogue's JSON as values. After an error the iterator ends: what
-    /// would follow is not the whole split.
+    /// What is wrong where the parts of a split hold no dialogue: why that is so, and what would help.
+    pub fn empty(&self, split: Split) -> DataError {
+        let reason = match self.files().iter().find(|file| file.splits().contains(&split)).map(|file| &file.splitting) {
+            Some(Splitting::Dealt) => {
+                "of every 20 dialogues the first is for dev, the second for test, the others for train: add dialogues"
+            }
+            Some(Splitting::Listed(_)) => "the lists leave no dialogue to it",
+            Some(Splitting::One(_)) | None => "its files hold empty lists",
+        };
+        self.no_split(split, reason.to_owned())
+    }
+
+    /// The dialogues of a split some at a time: up to 512 of a file, and fewer where the JSON of fewer has
+    /// [`Limits::dialogue_bytes`]. Beside these the JSON of one dialogue is in memory, as text and as values, and for a
+    /// `data.json` 16 bytes and a little for each id; so memory does not depend on the size of a file. After an error the
+    /// iterator ends: what would follow is not the whole split.
     ///
     /// # Errors
     /// If the split is not there.
