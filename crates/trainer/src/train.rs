@@ -12,6 +12,7 @@ use crate::{
     Schedule, StepEvent, StepPlan, TrainError, TrainerState, TrainingConfig, peak_rss_bytes, picture,
 };
 use reformer_session::{RunConfig, RunFolder, RunLock, Snapshot, TensorSpec};
+use reformer_tensor::op::ROW_BLOCK;
 use reformer_tensor::{Backend, Store};
 use std::path::PathBuf;
 
@@ -260,7 +261,9 @@ impl Trainer<'_> {
         let Some(validation) = &self.validation else { return Ok(None) };
         // One program's slots at a time, so that the planned peak stays the peak.
         self.programs = None;
-        let (rows, head_group) = (self.training.rows(), self.plan.choice.head_group);
+        // A short split needs no row as long as training's; padding changes no result.
+        let needed = validation.part.rows().max(validation.rest.rows()).next_multiple_of(ROW_BLOCK);
+        let (rows, head_group) = (self.training.rows().min(needed), self.plan.choice.head_group);
         let store = self.store.as_mut();
         let mut evaluator = Evaluator::new(self.backend, store, &self.config.model, rows, head_group)?;
         let part = evaluator.run(store, &validation.examples, &validation.part)?;
