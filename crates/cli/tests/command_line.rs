@@ -106,13 +106,12 @@ fn wrong_usage_is_2() {
 #[test]
 fn what_is_not_there_yet_is_refused_with_what_is() {
     let folder = folder();
-    let rows: [(&[&str], &[&str]); 6] = [
+    let rows: [(&[&str], &[&str]); 5] = [
         (&["train", "--precision", "bf16"], &["--precision bf16", "f32"]),
         (&["train", "--precision", "f16"], &["--precision f16", "f32"]),
         (&["train", "--backend", "gpu"], &["--backend gpu: ", "adapter", "cpu"]),
         (&["train", "--adapter", "radeon"], &["--adapter radeon: ", "adapter"]),
         (&["train", "--adapter", "radeon", "--backend", "cpu"], &["--adapter radeon: it chooses a GPU"]),
-        (&["data", "fetch"], &["data fetch", "--data"]),
     ];
     for (arguments, parts) in rows {
         call(folder.path(), arguments).refused(parts);

@@ -27,6 +27,7 @@ mod check;
 mod corpus;
 mod dialogue;
 mod error;
+pub mod fetch;
 mod fields;
 mod fingerprint;
 mod json;
