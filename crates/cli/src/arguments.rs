@@ -170,10 +170,19 @@ pub struct DataArguments {
 #[derive(Subcommand, Debug)]
 pub enum DataCommand {
     /// Download MultiWOZ 2.2 and its database
+    ///
+    /// Each file is checked against its git blob id. What broke off goes on where it ended; what is there and right is not
+    /// fetched again. The files appear in their folder when all of them have come. Proxies are what HTTPS_PROXY, HTTP_PROXY,
+    /// ALL_PROXY and NO_PROXY say.
     Fetch {
-        /// Where to [default: where `train` looks for it]
+        /// The folder to fill [default: where `train` looks first: multiwoz-2.2 in the folder that REFORMER_DATA names, or in
+        /// the platform's folder for data]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+        /// Another address with the files of the repository budzianowski/multiwoz [default: what REFORMER_MIRROR names, or
+        /// the repository itself]
+        #[arg(long, value_name = "URL")]
+        mirror: Option<String>,
     },
     /// Count dialogues, turns and bytes of each split
     Stats {

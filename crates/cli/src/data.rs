@@ -1,6 +1,7 @@
 //! `reformer data`: looking at data without training on it. Reading, counting and checking are `multiwoz`'s.
 
 use crate::arguments::DataCommand;
+use crate::fetch;
 use crate::material::Material;
 use crate::output::{self, note};
 use crate::quantities::Bytes;
@@ -14,10 +15,7 @@ use std::path::Path;
 /// If something can't be read or written; for `check` if a file is unreadable.
 pub fn run(command: &DataCommand) -> anyhow::Result<()> {
     match command {
-        DataCommand::Fetch { .. } => bail!(
-            "data fetch: downloading MultiWOZ is not built yet; get MultiWOZ 2.2 yourself and name its folder with --data PATH, \
-             or train on --data sample"
-        ),
+        DataCommand::Fetch { out, mirror } => fetch::run(out.as_deref(), mirror.as_deref()),
         DataCommand::Stats { data, json } => count(&dialogues(data)?, *json),
         DataCommand::Check { data } => look_for_flaws(data),
         DataCommand::Sample { out } => write_sample(out),

@@ -4,6 +4,7 @@ mod arguments;
 mod chat;
 mod data;
 mod evaluate;
+mod fetch;
 mod folders;
 mod generate;
 #[cfg_attr(not(feature = "gpu"), path = "no_graphics.rs")]

@@ -175,7 +175,7 @@ impl Texts {
     }
 }
 
-/// Where MultiWOZ is looked for, the first place first.
+/// Where MultiWOZ is looked for, the first place first: there it is fetched to.
 pub fn places() -> Vec<PathBuf> {
     match env::var_os(VARIABLE) {
         Some(folder) => vec![Path::new(&folder).join(MULTIWOZ), PathBuf::from(folder)],

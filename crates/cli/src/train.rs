@@ -107,7 +107,7 @@ fn follow(trainer: &mut Trainer, mut progress: Progress, run: &Path) -> anyhow::
 }
 
 /// How the program was called: through cargo, which says so to what it runs, or by its name.
-fn program() -> &'static str {
+pub fn program() -> &'static str {
     if std::env::var_os("CARGO").is_some() { "cargo xtask" } else { "reformer" }
 }
 
