@@ -108,10 +108,11 @@ mod tests {
             utterance: (*text).to_owned(),
             frames: vec![],
             turn_id: String::new(),
+            log: None,
             other: BTreeMap::new(),
         };
         let turns = utterances.iter().map(turn).collect();
-        Shingles::of(&Dialogue { id: "id".into(), services: vec![], turns, other: BTreeMap::new() })
+        Shingles::of(&Dialogue { id: "id".into(), services: vec![], turns, goal: None, other: BTreeMap::new() })
     }
 
     /// Words `from..to`, each with its number.
