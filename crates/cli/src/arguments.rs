@@ -129,6 +129,9 @@ pub struct EvaluateArguments {
     /// Which part of it: train, dev or test
     #[arg(long, value_name = "SPLIT", default_value = "test")]
     pub split: Split,
+    /// Leave out dialogues that occur in train too, with the same text or nearly the same (of train: in dev or test)
+    #[arg(long)]
+    pub exclude_duplicates: bool,
     /// Print a JSON object: tokens, bytes, loss, perplexity, bits_per_byte
     #[arg(long)]
     pub json: bool,
@@ -184,14 +187,20 @@ pub enum DataCommand {
         #[arg(long, value_name = "URL")]
         mirror: Option<String>,
     },
-    /// Count dialogues, turns and bytes of each split
+    /// Count what is there, and name dialogues that occur in two splits
+    ///
+    /// Dialogues, turns, bytes and domains of each split, how long dialogues are, and which have in another split one of the
+    /// same text, or of nearly the same: of their runs of three words, at least 0.8 are in both.
     Stats {
         /// What to count: as `train --data`
         #[arg(long, value_name = "PATH", default_value = "sample")]
         data: String,
-        /// Print a JSON object: layout, splits, duplicates_across_splits
+        /// Print a JSON object: layout, splits, duplicates_across_splits, near_duplicates_across_splits, duplicates
         #[arg(long)]
         json: bool,
+        /// Draw how long dialogues are
+        #[arg(long, value_name = "FILE.svg")]
+        picture: Option<PathBuf>,
     },
     /// Name every flaw; exit code 1 if a file can't be read
     Check {

@@ -11,6 +11,7 @@ mod generate;
 mod graphics;
 mod info;
 mod interrupt;
+mod lengths;
 mod machine;
 mod material;
 mod output;

@@ -41,6 +41,7 @@ fn every_command_has_help() {
     }
     for option in [
         "data",
+        "exclude-duplicates",
         "preset",
         "layers",
         "pattern",
