@@ -27,6 +27,7 @@ mod archive;
 mod check;
 mod corpus;
 mod data_json;
+pub mod database;
 mod dialogue;
 mod dialogue_file;
 mod duplicates;
