@@ -129,6 +129,9 @@ pub struct EvaluateArguments {
     /// Which part of it: train, dev or test
     #[arg(long, value_name = "SPLIT", default_value = "test")]
     pub split: Split,
+    /// Leave out dialogues that occur in train too, with the same text or nearly the same (of train: in dev or test)
+    #[arg(long)]
+    pub exclude_duplicates: bool,
     /// Print a JSON object: tokens, bytes, loss, perplexity, bits_per_byte
     #[arg(long)]
     pub json: bool,
@@ -170,19 +173,34 @@ pub struct DataArguments {
 #[derive(Subcommand, Debug)]
 pub enum DataCommand {
     /// Download MultiWOZ 2.2 and its database
+    ///
+    /// Each file is checked against its git blob id. What broke off goes on where it ended; what is there and right is not
+    /// fetched again. The files appear in their folder when all of them have come. Proxies are what HTTPS_PROXY, HTTP_PROXY,
+    /// ALL_PROXY and NO_PROXY say.
     Fetch {
-        /// Where to [default: where `train` looks for it]
+        /// The folder to fill [default: where `train` looks first: multiwoz-2.2 in the folder that REFORMER_DATA names, or in
+        /// the platform's folder for data]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+        /// Another address with the files of the repository budzianowski/multiwoz [default: what REFORMER_MIRROR names, or
+        /// the repository itself]
+        #[arg(long, value_name = "URL")]
+        mirror: Option<String>,
     },
-    /// Count dialogues, turns and bytes of each split
+    /// Count what is there, and name dialogues that occur in two splits
+    ///
+    /// Dialogues, turns, bytes and domains of each split, how long dialogues are, and which have in another split one of the
+    /// same text, or of nearly the same: of their runs of three words, at least 0.8 are in both.
     Stats {
         /// What to count: as `train --data`
         #[arg(long, value_name = "PATH", default_value = "sample")]
         data: String,
-        /// Print a JSON object: layout, splits, duplicates_across_splits
+        /// Print a JSON object: layout, splits, duplicates_across_splits, near_duplicates_across_splits, duplicates
         #[arg(long)]
         json: bool,
+        /// Draw how long dialogues are
+        #[arg(long, value_name = "FILE.svg")]
+        picture: Option<PathBuf>,
     },
     /// Name every flaw; exit code 1 if a file can't be read
     Check {

@@ -4,9 +4,14 @@ use crate::arguments::DataCommand;
 use crate::material::Material;
 use crate::output::{self, note};
 use crate::quantities::Bytes;
-use anyhow::bail;
-use reformer_multiwoz::{Flaw, Source, check_source, sample, stats};
+use crate::{fetch, lengths};
+use anyhow::{Context, bail};
+use reformer_multiwoz::{DialogueName, Flaw, Percentiles, Source, check_source, sample, stats};
+use reformer_session::write_atomically;
 use std::path::Path;
+
+/// Duplicates of each kind that are named to people.
+const MOST_NAMED: usize = 20;
 
 /// Runs the command.
 ///
@@ -14,11 +19,8 @@ use std::path::Path;
 /// If something can't be read or written; for `check` if a file is unreadable.
 pub fn run(command: &DataCommand) -> anyhow::Result<()> {
     match command {
-        DataCommand::Fetch { .. } => bail!(
-            "data fetch: downloading MultiWOZ is not built yet; get MultiWOZ 2.2 yourself and name its folder with --data PATH, \
-             or train on --data sample"
-        ),
-        DataCommand::Stats { data, json } => count(&dialogues(data)?, *json),
+        DataCommand::Fetch { out, mirror } => fetch::run(out.as_deref(), mirror.as_deref()),
+        DataCommand::Stats { data, json, picture } => count(&dialogues(data)?, *json, picture.as_deref()),
         DataCommand::Check { data } => look_for_flaws(data),
         DataCommand::Sample { out } => write_sample(out),
     }
@@ -31,8 +33,14 @@ fn dialogues(data: &str) -> anyhow::Result<Source> {
     }
 }
 
-fn count(source: &Source, json: bool) -> anyhow::Result<()> {
+fn count(source: &Source, json: bool, picture: Option<&Path>) -> anyhow::Result<()> {
     let stats = stats(source)?;
+    if let Some(path) = picture {
+        let title = format!("{} ({})", source.path().display(), stats.layout);
+        write_atomically(path, lengths::picture(&stats, &title)?.as_bytes())
+            .with_context(|| format!("--picture {}", path.display()))?;
+        note(format_args!("the picture is {}", path.display()));
+    }
     if json {
         return output::line(serde_json::to_string(&stats)?);
     }
@@ -46,9 +54,40 @@ fn count(source: &Source, json: bool) -> anyhow::Result<()> {
             Bytes(counted.bytes as u64).to_string()
         );
     }
-    output::text_now(
-        text + &format!("  {} dialogues have the text of one in another split\n", stats.duplicates_across_splits),
-    )
+    for (split, counted) in &stats.splits {
+        let (turns, bytes) = (&counted.turns_a_dialogue, &counted.bytes_a_dialogue);
+        text += &format!("  {:6} a dialogue has {} turns and {} bytes\n", split.name(), spread(turns), spread(bytes));
+        let domains: Vec<_> = counted.domains.iter().map(|(domain, count)| format!("{domain} {count}")).collect();
+        if !domains.is_empty() {
+            text += &format!("         domains: {}\n", domains.join(", "));
+        }
+    }
+    text += &format!("  texts that occur in two splits: {}\n", stats.duplicates_across_splits);
+    for pair in stats.duplicates.exact.iter().take(MOST_NAMED) {
+        text += &format!("    {} and {}\n", named(&pair.first), named(&pair.second));
+    }
+    text += &rest(stats.duplicates.exact.len());
+    text += &format!("  pairs across splits with nearly the same text: {}\n", stats.near_duplicates_across_splits);
+    for pair in stats.duplicates.near.iter().take(MOST_NAMED) {
+        text += &format!("    {} and {}: {:.2} alike\n", named(&pair.first), named(&pair.second), pair.similarity);
+    }
+    output::text_now(text + &rest(stats.duplicates.near.len()))
+}
+
+fn spread(of: &Percentiles) -> String {
+    format!("{} to {} (half at most {}, 90 % {}, 99 % {})", of.least, of.most, of.p50, of.p90, of.p99)
+}
+
+fn named(dialogue: &DialogueName) -> String {
+    format!("{} of {}", dialogue.id, dialogue.split)
+}
+
+/// How many were not named.
+fn rest(count: usize) -> String {
+    match count.saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!("    and {more} more, which --json names\n"),
+    }
 }
 
 fn look_for_flaws(data: &str) -> anyhow::Result<()> {

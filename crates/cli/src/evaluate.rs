@@ -4,6 +4,7 @@ use crate::arguments::EvaluateArguments;
 use crate::material::Material;
 use crate::output::{self, note};
 use crate::{machine, trained};
+use reformer_multiwoz::Split;
 use reformer_session::LoadedModel;
 use reformer_trainer::{TrainingConfig, evaluate};
 use serde_json::json;
@@ -23,11 +24,15 @@ pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
         None => Material::of_section(&config.data)?,
     };
     let split = arguments.split;
-    let examples = material.examples(split, &tokenizer)?;
+    let (examples, left_out) = material.examples(split, &tokenizer, arguments.exclude_duplicates)?;
     // A long text is measured in pieces of the length that it was trained in.
     let run = trained::choose(&arguments.run)?;
     let rows = TrainingConfig::of(&run, &config)?.rows().max(LEAST_ROWS);
     note(format_args!("step {step} on the {split} split of {} ({})", material.path().display(), material.layout()));
+    if let Some(count) = left_out {
+        let elsewhere = if split == Split::Train { "dev or test" } else { "train" };
+        note(format_args!("without {count} dialogues that occur in {elsewhere} too"));
+    }
     let result = evaluate(backend.as_ref(), store.as_mut(), &config.model, &examples, rows)?;
     if arguments.json {
         return output::line(json!({

@@ -4,12 +4,14 @@ mod arguments;
 mod chat;
 mod data;
 mod evaluate;
+mod fetch;
 mod folders;
 mod generate;
 #[cfg_attr(not(feature = "gpu"), path = "no_graphics.rs")]
 mod graphics;
 mod info;
 mod interrupt;
+mod lengths;
 mod machine;
 mod material;
 mod output;

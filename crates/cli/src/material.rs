@@ -4,7 +4,7 @@
 use crate::folders;
 use crate::progress::reading;
 use anyhow::{Context, bail};
-use reformer_multiwoz::{Source, Split};
+use reformer_multiwoz::{Duplicates, Source, Split};
 use reformer_session::{Speaker, Tokenizer};
 use reformer_trainer::{Corpus, Example, encode_dialogues};
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 const MULTIWOZ: &str = "multiwoz-2.2";
 /// Names the folder for data, or that of MultiWOZ itself, before the platform's.
 const VARIABLE: &str = "REFORMER_DATA";
+/// In a run's config, whether train is without what occurs in dev or test; not there, where it isn't.
+const EXCLUDE: &str = "exclude_duplicates";
 /// What `--data` calls the embedded corpus.
 const SAMPLE: &str = "sample";
 /// Files that hold other files and are not looked into: as bytes they would be learned, to no one's use.
@@ -36,7 +38,12 @@ pub enum Material {
 /// The texts of the splits that training needs.
 pub enum Texts {
     /// Dialogues to train on and to validate on.
-    Dialogues { train: Vec<Turns>, dev: Vec<Turns> },
+    Dialogues {
+        train: Vec<Turns>,
+        dev: Vec<Turns>,
+        /// How many were left out of train, if they were to be.
+        left_out: Option<usize>,
+    },
     /// All bytes of a text file.
     Bytes(Vec<u8>),
 }
@@ -78,8 +85,17 @@ impl Material {
     }
 
     /// The data section of a run's config.
-    pub fn section(&self) -> Value {
-        json!({ "path": self.path(), "layout": self.layout() })
+    pub fn section(&self, exclude_duplicates: bool) -> Value {
+        let mut section = json!({ "path": self.path(), "layout": self.layout() });
+        if exclude_duplicates {
+            section[EXCLUDE] = Value::Bool(true);
+        }
+        section
+    }
+
+    /// Whether a run's config says that duplicates are left out.
+    pub fn excludes_duplicates(section: &Value) -> bool {
+        section[EXCLUDE] == true
     }
 
     /// What a run's config says of its data.
@@ -116,34 +132,49 @@ impl Material {
         self.layout() == SAMPLE
     }
 
-    /// Reads what training needs.
+    /// Reads what training needs; without dialogues of train that occur in dev or test, if so asked.
     ///
     /// # Errors
     /// The first thing that is wrong with the data.
-    pub fn read(&self) -> anyhow::Result<Texts> {
+    pub fn read(&self, exclude_duplicates: bool) -> anyhow::Result<Texts> {
         match self {
             Self::Dialogues(source) => {
-                Ok(Texts::Dialogues { train: turns(source, Split::Train)?, dev: turns(source, Split::Dev)? })
+                let (train, left_out) = turns_without(source, Split::Train, exclude_duplicates)?;
+                Ok(Texts::Dialogues { train, dev: turns(source, Split::Dev)?, left_out })
             }
-            Self::Text(path) => Ok(Texts::Bytes(read_text(path)?)),
+            Self::Text(path) => {
+                refuse_to_exclude(path, exclude_duplicates)?;
+                Ok(Texts::Bytes(read_text(path)?))
+            }
         }
     }
 
-    /// The examples of one split.
+    /// The examples of one split, without those that occur in train (of train: in dev or test), if so asked, and how many these
+    /// are.
     ///
     /// # Errors
     /// The first thing that is wrong with the data.
-    pub fn examples(&self, split: Split, tokenizer: &Tokenizer) -> anyhow::Result<Vec<Example>> {
+    pub fn examples(
+        &self,
+        split: Split,
+        tokenizer: &Tokenizer,
+        exclude_duplicates: bool,
+    ) -> anyhow::Result<(Vec<Example>, Option<usize>)> {
         match self {
-            Self::Dialogues(source) => Ok(encode_dialogues(tokenizer, &turns(source, split)?)?),
+            Self::Dialogues(source) => {
+                let (turns, left_out) = turns_without(source, split, exclude_duplicates)?;
+                Ok((encode_dialogues(tokenizer, &turns)?, left_out))
+            }
             Self::Text(path) => {
+                refuse_to_exclude(path, exclude_duplicates)?;
                 refuse_word_pieces(path, tokenizer)?;
                 let corpus = Corpus::from_text(&read_text(path)?);
-                Ok(match split {
+                let examples = match split {
                     Split::Train => corpus.train,
                     Split::Dev => corpus.dev,
                     Split::Test => corpus.test,
-                })
+                };
+                Ok((examples, None))
             }
         }
     }
@@ -156,7 +187,7 @@ impl Texts {
     /// If the tokenizer fails.
     pub fn encode(self, tokenizer: &Tokenizer) -> anyhow::Result<Corpus> {
         match self {
-            Self::Dialogues { train, dev } => Ok(Corpus::from_dialogues(tokenizer, &train, &dev, &[])?),
+            Self::Dialogues { train, dev, .. } => Ok(Corpus::from_dialogues(tokenizer, &train, &dev, &[])?),
             Self::Bytes(text) => Ok(Corpus::from_text(&text)),
         }
     }
@@ -164,9 +195,12 @@ impl Texts {
     /// `2,700 dialogues for training, 1.91 MiB of text`: what there is to learn from.
     pub fn describe(&self) -> String {
         match self {
-            Self::Dialogues { train, .. } => {
+            Self::Dialogues { train, left_out, .. } => {
                 let bytes = train.iter().flatten().map(|(_, text)| text.len() as u64).sum();
-                format!("{} dialogues to train on, {} of text", train.len(), crate::quantities::Bytes(bytes))
+                let without = left_out
+                    .map(|count| format!(", without {count} that occur in dev or test too"))
+                    .unwrap_or_default();
+                format!("{} dialogues to train on, {} of text{without}", train.len(), crate::quantities::Bytes(bytes))
             }
             Self::Bytes(text) => {
                 format!("{} of text, the first 90 % to train on", crate::quantities::Bytes(text.len() as u64))
@@ -175,12 +209,33 @@ impl Texts {
     }
 }
 
-/// Where MultiWOZ is looked for, the first place first.
+/// Where MultiWOZ is looked for, the first place first: there it is fetched to.
 pub fn places() -> Vec<PathBuf> {
     match env::var_os(VARIABLE) {
         Some(folder) => vec![Path::new(&folder).join(MULTIWOZ), PathBuf::from(folder)],
         None => folders::data().map(|folder| folder.join(MULTIWOZ)).into_iter().collect(),
     }
+}
+
+/// The turns of a split, without dialogues that occur elsewhere, if so asked, and how many these are.
+fn turns_without(source: &Source, split: Split, exclude: bool) -> anyhow::Result<(Vec<Turns>, Option<usize>)> {
+    let all = turns(source, split)?;
+    if !exclude {
+        return Ok((all, None));
+    }
+    let left_out = Duplicates::find(source)?.left_out(split);
+    if left_out.len() == all.len() {
+        bail!("--exclude-duplicates: every dialogue of {split} occurs in another split, so nothing is left of it");
+    }
+    let kept = all.into_iter().enumerate().filter(|(at, _)| !left_out.contains(at)).map(|(_, turns)| turns);
+    Ok((kept.collect(), Some(left_out.len())))
+}
+
+fn refuse_to_exclude(path: &Path, exclude: bool) -> anyhow::Result<()> {
+    if exclude {
+        bail!("--exclude-duplicates: {} is a text file and has no dialogues; leave the option out", path.display());
+    }
+    Ok(())
 }
 
 /// The texts of a split. What else is known of its dialogues is dropped as it is read.

@@ -55,10 +55,14 @@ pub fn refuse_other_options(
     }
     wanted.training = wish.to_value();
     if let Some(material) = asked {
-        wanted.data = material.section();
+        wanted.data = material.section(Material::excludes_duplicates(&config.data));
         if saved && material.layout() == config.data["layout"] {
             wanted.data["path"] = config.data["path"].clone();
         }
+    }
+    // Left out, it is the run's.
+    if arguments.data.exclude_duplicates {
+        wanted.data["exclude_duplicates"] = true.into();
     }
     Ok(refuse_differences(run, config, &wanted)?)
 }

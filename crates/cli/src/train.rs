@@ -107,7 +107,7 @@ fn follow(trainer: &mut Trainer, mut progress: Progress, run: &Path) -> anyhow::
 }
 
 /// How the program was called: through cargo, which says so to what it runs, or by its name.
-fn program() -> &'static str {
+pub fn program() -> &'static str {
     if std::env::var_os("CARGO").is_some() { "cargo xtask" } else { "reformer" }
 }
 
@@ -150,7 +150,8 @@ fn job_of_run(arguments: &TrainArguments, Claim { run, start, .. }: &Claim) -> a
         Some(material) => material,
         None => Material::of_section(&config.data)?,
     };
-    Ok(Job { config, tokenizer, texts: material.read()?, material })
+    let exclude = Material::excludes_duplicates(&config.data);
+    Ok(Job { config, tokenizer, texts: material.read(exclude)?, material })
 }
 
 /// A run that begins: config and tokenizer are made from options and data.
@@ -175,7 +176,7 @@ fn fresh_job(arguments: &TrainArguments, progress: &Progress) -> anyhow::Result<
             places.join(" or ")
         ))?;
     }
-    let texts = material.read()?;
+    let texts = material.read(arguments.data.exclude_duplicates)?;
     if let Texts::Bytes(text) = &texts {
         let (all, train) = (text.len(), Corpus::train_bytes(text.len()));
         ensure!(
@@ -194,7 +195,7 @@ fn fresh_job(arguments: &TrainArguments, progress: &Progress) -> anyhow::Result<
     training.save_every = arguments.run.save_every.map_or(training.save_every, |steps| steps as u64);
     training.evaluate_every = arguments.run.evaluate_every.map_or(training.evaluate_every, |steps| steps as u64);
     training.init_from = arguments.model.init_from.as_deref().map(resume::whole_path).transpose()?;
-    let config = RunConfig::new(recipe.model, training.to_value(), material.section());
+    let config = RunConfig::new(recipe.model, training.to_value(), material.section(arguments.data.exclude_duplicates));
     Ok(Job { config, tokenizer, texts, material })
 }
 

@@ -33,6 +33,9 @@ pub struct TrainingData {
     /// [default: MultiWOZ where `data fetch` puts it, else sample]
     #[arg(long, value_name = "PATH")]
     pub data: Option<String>,
+    /// Leave out dialogues that occur in dev or test too, with the same text or nearly the same (`data stats` names them)
+    #[arg(long)]
+    pub exclude_duplicates: bool,
 }
 
 /// What model.

@@ -41,6 +41,7 @@ fn every_command_has_help() {
     }
     for option in [
         "data",
+        "exclude-duplicates",
         "preset",
         "layers",
         "pattern",
@@ -106,11 +107,10 @@ fn wrong_usage_is_2() {
 #[test]
 fn what_is_not_there_yet_is_refused_with_what_is() {
     let folder = folder();
-    let rows: [(&[&str], &[&str]); 4] = [
+    let rows: [(&[&str], &[&str]); 3] = [
         (&["train", "--backend", "gpu"], &["--backend gpu: ", "adapter", "cpu"]),
         (&["train", "--adapter", "radeon"], &["--adapter radeon: ", "adapter"]),
         (&["train", "--adapter", "radeon", "--backend", "cpu"], &["--adapter radeon: it chooses a GPU"]),
-        (&["data", "fetch"], &["data fetch", "--data"]),
     ];
     for (arguments, parts) in rows {
         call(folder.path(), arguments).refused(parts);

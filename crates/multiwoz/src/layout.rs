@@ -38,6 +38,9 @@ pub(crate) fn recognise(path: &Path, limits: &Limits) -> Result<Found, DataError
         }
         Err(error) => return Err(DataError::file("read", path)(error)),
     };
+    if !data.is_dir() && !data.is_file() {
+        return Err(DataError::NotAFile { path: path.to_owned(), found: "no ordinary file" });
+    }
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     let tree = match extension.as_deref() {
         _ if data.is_dir() => Tree::Folder(path.to_owned()),

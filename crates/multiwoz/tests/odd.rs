@@ -151,10 +151,12 @@ fn a_folder_or_a_pipe_where_a_file_belongs_is_said() {
     says("a folder", &first_error(folder.path()).unwrap().to_string(), &["is a folder without dialogues"]);
     #[cfg(unix)]
     {
-        let pipe = folder.path().join("own.jsonl");
-        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
-        if made.is_ok_and(|status| status.success()) {
-            says("a pipe", &first_error(&pipe).unwrap().to_string(), &["own.jsonl is no ordinary file"]);
+        for name in ["own.jsonl", "data.zip", "dialogues_001.json"] {
+            let pipe = folder.path().join(name);
+            let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+            if made.is_ok_and(|status| status.success()) {
+                says("a pipe", &first_error(&pipe).unwrap().to_string(), &[name, "is no ordinary file"]);
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ each. What is committed or not makes no difference: the copy is of what git list
 
   NAME         only faults whose name holds NAME
   --part K/N   every Nth fault from the Kth on, counted from 1
-  --part commit  an eighth, by the commit, as CI does: all come around
+  --part commit  an eighth, by the commit: all come around
   --list       what there is
 ";
 
