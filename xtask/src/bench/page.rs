@@ -7,6 +7,8 @@ use super::picture::{Chart, Line};
 const KINDS: [&str; 3] = ["lsh", "local", "full"];
 /// What stands where nothing was measured.
 const DASH: &str = "–";
+/// What the names of the GPU's groups begin with.
+const GPU: &str = "gpu_";
 const GIB: f64 = (1u64 << 30) as f64;
 
 /// Everything that the page tells.
@@ -34,11 +36,15 @@ impl Page {
             "## Attention by length\n\nMilliseconds; two heads of 64, hashing and sorting included.\n\n\
              ![Attention](attention-speed.svg)\n"
                 .to_owned(),
-            self.attention(),
+            self.attention(""),
+            "On the GPU:\n".to_owned(),
+            self.attention(GPU),
             "## A training step by length\n\nTokens a second: gradients and AdamW, everything stored; two layers of width \
              256, 4 heads, feed-forward 1,024, bytes.\n\n![Training step](step-speed.svg)\n"
                 .to_owned(),
-            self.training_step(),
+            self.training_step(""),
+            "On the GPU:\n".to_owned(),
+            self.training_step(GPU),
             "## Decoding\n\nTokens a second of all conversations together; two layers of width 512, vocabulary 8,192.\n".to_owned(),
             self.decoding(),
             "## Planning\n\nMilliseconds to record a training step of the book preset and to plan it.\n".to_owned(),
@@ -141,11 +147,12 @@ impl Page {
         table(&["", "CPU, ms", "GFLOP/s", "of gemm", "GB/s", "of memory", "GPU, ms", "GFLOP/s"], rows)
     }
 
-    fn attention(&self) -> String {
+    fn attention(&self, prefix: &str) -> String {
         let header = ["tokens", "lsh", "local", "full", "lsh with backward", "local", "full"];
-        let rows = self.figures.values("attention").into_iter().map(|length| {
+        let groups = ["attention", "attention_backward"].map(|group| format!("{prefix}{group}"));
+        let rows = self.figures.values(&groups[0]).into_iter().map(|length| {
             let mut row = vec![grouped(length)];
-            for group in ["attention", "attention_backward"] {
+            for group in &groups {
                 row.extend(KINDS.map(|kind| milliseconds(self.figures.get(group, kind, &length.to_string()))));
             }
             row
@@ -153,11 +160,11 @@ impl Page {
         table(&header, rows.collect())
     }
 
-    fn training_step(&self) -> String {
-        let rows = self.figures.values("training_step").into_iter().map(|length| {
-            let speed = |kind| {
-                self.figures.get("training_step", kind, &length.to_string()).and_then(Figure::elements_per_second)
-            };
+    fn training_step(&self, prefix: &str) -> String {
+        let group = format!("{prefix}training_step");
+        let rows = self.figures.values(&group).into_iter().map(|length| {
+            let speed =
+                |kind| self.figures.get(&group, kind, &length.to_string()).and_then(Figure::elements_per_second);
             let (lsh, full) = (speed("lsh"), speed("full"));
             let ratio = lsh.zip(full).map_or_else(|| DASH.to_owned(), |(lsh, full)| format!("{:.2}", lsh / full));
             vec![grouped(length), cell(lsh, ""), cell(full, ""), ratio]
@@ -286,13 +293,15 @@ mod tests {
             .with(["training_step", "lsh", "65536"], 4.0, 65_536.0, 0.0)
             .with(["training_step", "lsh", "1024"], 0.1, 1024.0, 0.0)
             .with(["training_step", "full", "1024"], 0.2, 1024.0, 0.0)
+            .with(["gpu_training_step", "lsh", "2048"], 2.0, 2048.0, 0.0)
             .with(["decoding", "bf16_8", "1000"], 0.01, 8.0, 0.0);
         let page = page(figures);
         let rows = "| 1,024 | 10,240 | 5,120 | 2.00 |\n| 65,536 | 16,384 | – | – |\n";
-        assert!(page.training_step().ends_with(rows), "{}", page.training_step());
+        assert!(page.training_step("").ends_with(rows), "{}", page.training_step(""));
+        assert!(page.training_step(GPU).ends_with("| 2,048 | 1,024 | – | – |\n"), "{}", page.training_step(GPU));
         assert!(page.decoding().contains("| f32 | 1 | – |\n") && page.decoding().contains("| bf16 | 8 | 800 |\n"));
         assert!(page.text().contains("| 4,096 | 0.500 | 2.00 | – |\n"), "{}", page.text());
-        assert!(page.attention().contains("Not measured"));
+        assert!(page.attention("").contains("Not measured"));
     }
 
     #[test]
