@@ -3,13 +3,9 @@
 //! GPU adapter, if there is one.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use reformer_cpu::Cpu;
-use reformer_gpu::{AdapterKind, Choice, Gpu};
+use reformer_benches::{Bench, Measured, backends, bucket_factors, criterion};
 use reformer_tensor::op::{AttentionKeys, Intervals, LshHash, MergeHeadsGradient, SortByBucket};
-use reformer_tensor::{
-    Backend, Checks, DType, Dropout, HeadRange, HostTensor, Inputs, Key, Pattern, Plan, PlanOptions, Prepared, Program,
-    Store, Tensor, shape,
-};
+use reformer_tensor::{Backend, DType, Dropout, HeadRange, HostTensor, Inputs, Key, Pattern, Program, Tensor, shape};
 
 const HEADS: HeadRange = HeadRange { first: 0, count: 2, width: 64 };
 const WINDOW: usize = 64;
@@ -18,41 +14,7 @@ const ROUNDS: usize = 2;
 const LONGEST_FULL: usize = 8192;
 /// A software adapter is some five times slower than the CPU's own kernels.
 const LONGEST_SOFTWARE: usize = 4096;
-
-/// The backends, and the longest text of each.
-fn backends() -> Vec<(&'static str, Box<dyn Backend>, usize)> {
-    let mut backends: Vec<(&'static str, Box<dyn Backend>, usize)> = vec![("", Box::new(Cpu::new(0)), usize::MAX)];
-    // No adapter, no GPU beside the CPU.
-    if let Ok(gpu) = Gpu::new(&Choice::Best) {
-        let is_software = gpu.described().kind == AdapterKind::Software;
-        backends.push(("gpu_", Box::new(gpu), if is_software { LONGEST_SOFTWARE } else { usize::MAX }));
-    }
-    backends
-}
-
-struct Bench {
-    prepared: Box<dyn Prepared>,
-    store: Box<dyn Store>,
-    inputs: Inputs,
-}
-
-impl Bench {
-    fn run(&mut self) {
-        self.prepared.run(self.store.as_mut(), &self.inputs).expect("the bench's inputs fit its program");
-    }
-}
-
-/// Even factors whose product is about `length / WINDOW`.
-fn factors(length: usize) -> Vec<usize> {
-    let mut rest = (length / WINDOW).max(2);
-    let mut factors = Vec::new();
-    while rest > 64 {
-        factors.push(32);
-        rest /= 32;
-    }
-    factors.push(rest.next_multiple_of(2));
-    factors
-}
+const LENGTHS: [usize; 6] = [1024, 2048, 4096, 8192, 16_384, 65_536];
 
 fn projection(program: &mut Program, inputs: &mut Inputs, name: &str, length: usize, seed: u64) -> Tensor {
     let dims = shape![length, HEADS.columns()];
@@ -68,7 +30,7 @@ fn bench(backend: &dyn Backend, kind: &str, length: usize, backward: bool) -> Be
     let v = projection(&mut program, &mut inputs, "v", length, 1);
     let q = projection(&mut program, &mut inputs, "q", length, 2);
     let (pattern, keys) = if kind == "lsh" {
-        let factors = factors(length);
+        let factors = bucket_factors(length, WINDOW);
         let op = LshHash { heads: HEADS, rounds: ROUNDS, factors };
         let dims = shape![HEADS.count, ROUNDS, HEADS.width, op.columns()];
         inputs.insert("rotations".to_owned(), HostTensor::f32(dims, Key::from_seed(4).normal(dims.elements())));
@@ -104,26 +66,29 @@ fn bench(backend: &dyn Backend, kind: &str, length: usize, backward: bool) -> Be
     } else {
         program.output("context", context);
     }
-    let scratch_bytes = backend.scratch_bytes(&program);
-    let plan =
-        Plan::new(&program, &PlanOptions { scratch_bytes, ..PlanOptions::default() }).expect("the recording is right");
-    let prepared = backend.prepare(plan, Checks::Off).expect("the plan fits");
-    Bench { prepared, store: backend.store(), inputs }
+    let mut bench = Bench::new(backend);
+    bench.add(backend, &program, inputs);
+    bench.verified()
 }
 
 fn attention(criterion: &mut Criterion) {
-    for (prefix, backend, longest) in backends() {
+    for Measured { prefix, backend, is_software } in backends() {
+        let longest = if is_software { LONGEST_SOFTWARE } else { usize::MAX };
         for (name, backward) in [("attention", false), ("attention_backward", true)] {
             let mut group = criterion.benchmark_group(format!("{prefix}{name}"));
-            group.sample_size(10);
-            for length in [1024, 4096, 16_384, 65_536] {
+            for length in LENGTHS {
                 group.throughput(Throughput::Elements(length as u64));
                 for kind in ["lsh", "local", "full"] {
                     if length > longest || kind == "full" && length > LONGEST_FULL {
                         continue;
                     }
-                    let mut bench = bench(backend.as_ref(), kind, length, backward);
-                    group.bench_function(BenchmarkId::new(kind, length), |bencher| bencher.iter(|| bench.run()));
+                    // Prepared only if it is asked for, and once: criterion calls the closure again for its samples.
+                    let mut prepared = None;
+                    group.bench_function(BenchmarkId::new(kind, length), |bencher| {
+                        let prepare = || bench(backend.as_ref(), kind, length, backward);
+                        let bench = prepared.get_or_insert_with(prepare);
+                        bencher.iter(|| bench.run());
+                    });
                 }
             }
             group.finish();
@@ -131,5 +96,5 @@ fn attention(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, attention);
+criterion_group! { name = benches; config = criterion(); targets = attention }
 criterion_main!(benches);

@@ -87,7 +87,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "bench",
         arguments: "[FILTER] [--baseline NAME] [--save-baseline NAME]",
-        summary: "the criterion benches",
+        summary: "the criterion benches, and docs/results.md from them",
         help: bench::HELP,
         does: Does::Here(bench::run),
     },

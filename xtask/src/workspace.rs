@@ -37,6 +37,25 @@ pub fn target_folder(root: &Path) -> anyhow::Result<PathBuf> {
     Ok(folder.into())
 }
 
+/// The commit that is checked out, and whether files differ from it, those below `results` left aside: what an earlier run wrote
+/// is no change of the code.
+pub fn commit(root: &Path, results: &[&str]) -> String {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).current_dir(root).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let others: Vec<String> = results.iter().map(|path| format!(":!{path}")).collect();
+    let mut status = vec!["status", "--porcelain", "--", "."];
+    status.extend(others.iter().map(String::as_str));
+    match git(&["rev-parse", "HEAD"]) {
+        None => "unknown: this is no git repository".to_owned(),
+        Some(commit) => match git(&status).as_deref() {
+            Some("") => commit,
+            _ => format!("{commit}, with changes that are not committed"),
+        },
+    }
+}
+
 /// A process's exit code as a shell would report it: 128 + n after signal n.
 pub fn exit_code(status: ExitStatus) -> u8 {
     #[cfg(unix)]

@@ -35,7 +35,7 @@ pub fn run(arguments: &[String]) -> anyhow::Result<u8> {
     let wish = Wish::parse(arguments)?;
     let root = workspace::root();
     // Before anything is built: what is checked out may change while the parts run.
-    let commit = commit(root);
+    let commit = workspace::commit(root, &[PAGES]);
     let program = forward::build_reformer()?;
     let adapters = adapters(&program);
     let chosen = match &adapters {
@@ -99,9 +99,9 @@ impl Wish {
 
 /// An adapter, as the program describes it.
 #[derive(Clone, PartialEq, Debug)]
-struct Adapter {
+pub struct Adapter {
     /// `NVIDIA H100 (discrete GPU, Vulkan)`.
-    full: String,
+    pub full: String,
     /// The driver, and what it allows.
     remark: String,
 }
@@ -114,7 +114,7 @@ impl Adapter {
 }
 
 /// What `info --adapters` says of this machine's GPUs, best first.
-fn adapters(program: &Path) -> anyhow::Result<Vec<Adapter>> {
+pub fn adapters(program: &Path) -> anyhow::Result<Vec<Adapter>> {
     let output = Command::new(program).args(["info", "--adapters", "--json"]).output();
     let output = output.with_context(|| format!("cannot start {}", program.display()))?;
     let code = workspace::exit_code(output.status);
@@ -205,22 +205,6 @@ fn run_parts(parts: Vec<Part>) -> Vec<Report> {
         report
     };
     parts.into_iter().enumerate().map(report).collect()
-}
-
-/// The commit that is checked out, and whether files differ from it.
-fn commit(root: &Path) -> String {
-    let git = |arguments: &[&str]| {
-        let output = Command::new("git").args(arguments).current_dir(root).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    match git(&["rev-parse", "HEAD"]) {
-        None => "unknown: this is no git repository".to_owned(),
-        // A page of an earlier run is no change of the code.
-        Some(commit) => match git(&["status", "--porcelain", "--", ".", &format!(":!{PAGES}")]).as_deref() {
-            Some("") => commit,
-            _ => format!("{commit}, with changes that are not committed"),
-        },
-    }
 }
 
 #[cfg(test)]
