@@ -1,8 +1,8 @@
-//! Throughput of attention on this machine beside gemm's: 65,536 rows, one head of 64, W = 64, 2 rounds; one segment or 32; local
-//! and LSH; forward and backward; one thread and all. Counted are the pairs that queries really see, 4 and 10 operations a
-//! pair and dimension.
+//! Throughput of attention on this machine beside gemm's: 65,536 rows, one head of 64, W = 64, 2 rounds; one segment or 32; local,
+//! LSH, and full over [`FULL_ROWS`] rows; forward and backward; one thread and all. Counted are the pairs that queries really see,
+//! 4 and 10 operations a pair and dimension.
 //!
-//! `cargo run --release -p reformer-cpu --example attention_throughput [rows [threads [local|lsh]]]`
+//! `cargo run --release -p reformer-cpu --example attention_throughput [rows [threads [local|lsh|full]]]`
 
 use reformer_cpu::Cpu;
 use reformer_tensor::op::{AttentionKeys, Intervals, LshHash, SortByBucket};
@@ -16,6 +16,8 @@ use std::time::Instant;
 const HEADS: HeadRange = HeadRange { first: 0, count: 1, width: 64 };
 const WINDOW: usize = 64;
 const ROUNDS: usize = 2;
+/// Full attention is quadratic.
+const FULL_ROWS: usize = 8192;
 /// Runs of which the fastest counts.
 const RUNS: usize = 7;
 
@@ -29,10 +31,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let peak = gemm_speed();
     writeln!(out, "gemm 512³, one thread: {peak:.0} GFLOP/s; {}", Cpu::new(threads).adapter())?;
     for threads in only_threads.map_or(vec![1, threads], |threads| vec![threads]) {
-        for segment in [rows, rows / 32] {
-            for kind in
-                ["local", "lsh"].into_iter().filter(|kind| only_kind.as_deref().is_none_or(|only| only == *kind))
-            {
+        for segments in [1, 32] {
+            for kind in ["local", "lsh", "full"] {
+                if only_kind.as_deref().is_some_and(|only| only != kind) || kind == "full" && segments > 1 {
+                    continue;
+                }
+                let rows = if kind == "full" { rows.min(FULL_ROWS) } else { rows };
+                let segment = rows / segments;
                 let speeds = measure(kind, rows, segment, threads)?;
                 let peak = peak * threads as f64;
                 for (name, milliseconds, gigaflops) in speeds {
@@ -124,7 +129,12 @@ fn measure(
         Ok::<Outputs, Box<dyn std::error::Error>>(outputs)
     };
     let shape = shape![rows, HEADS.width];
-    let mut pairs = rows as f64 * WINDOW as f64;
+    let (window, pattern) = match kind {
+        "lsh" => (WINDOW, Pattern::Lsh { rounds: ROUNDS, window: WINDOW }),
+        "local" => (WINDOW, Pattern::Local { window: WINDOW }),
+        _ => (segment, Pattern::Full),
+    };
+    let mut pairs = (0..segment).map(|row| (row + 1).min(window) as f64).sum::<f64>() * (rows / segment) as f64;
     if kind == "lsh" {
         let mut program = Program::new();
         let qk = program.input("q", shape, DType::F32);
@@ -153,11 +163,11 @@ fn measure(
             let dims = shape![1, ROUNDS, rows];
             let mut word = |name: &str| -> Tensor { program.input(name, dims, DType::U32) };
             let keys = AttentionKeys::Lsh { qk: q, v, order: word("order"), slot: word("slot"), low: word("low") };
-            (Pattern::Lsh { rounds: ROUNDS, window: WINDOW }, keys)
+            (pattern, keys)
         } else {
             let k = float("k");
             let segments = program.input("segments", shape![rows], DType::U32);
-            (Pattern::Local { window: WINDOW }, AttentionKeys::Separate { q, k, v, segments })
+            (pattern, AttentionKeys::Separate { q, k, v, segments })
         }
     };
     let operations = pairs * HEADS.width as f64;

@@ -15,7 +15,6 @@ use std::iter::repeat_n;
 /// part of attention. Sorted rounds in one long segment need their results by slot, `[rows, head_width]`, once (forward) or twice
 /// (backward); everything else is tiles per thread.
 pub(crate) fn buffers(op: &Op, rows: usize, threads: usize) -> Buffers {
-    let tiling = Tiling::default();
     match op {
         Op::LshHash(op) => {
             let (per_row, columns) = (lines_of(op.heads.width), op.columns());
@@ -24,14 +23,14 @@ pub(crate) fn buffers(op: &Op, rows: usize, threads: usize) -> Buffers {
         }
         Op::SortByBucket(op) => Buffers::new(repeat_n(lines_of(op.buckets), threads)),
         Op::Attention(op) => {
-            let range = ForwardSlots::memory_lines(op.heads.width, rounds(op.pattern), tiling);
+            let range = ForwardSlots::memory_lines(op.heads.width, rounds(op.pattern), Tiling::new(op.pattern, rows));
             of_pieces(op.pattern, rows, threads, range, |rows| forward_lines(op.heads.width, rows))
         }
         Op::AttentionGradient(op) => {
             let HeadRange { width, .. } = op.heads;
             let sorted = matches!(op.pattern, Pattern::Lsh { .. });
             let own = range_lines(sorted, width, rows);
-            let range = own + BackwardSlots::memory_lines(width, rounds(op.pattern), tiling);
+            let range = own + BackwardSlots::memory_lines(width, rounds(op.pattern), Tiling::new(op.pattern, rows));
             of_pieces(op.pattern, rows, threads, range, |rows| backward_lines(sorted, width, rows))
         }
         Op::AttentionCached(_)
@@ -72,7 +71,7 @@ fn of_pieces(
     piece_lines: impl Fn(usize) -> usize,
 ) -> Buffers {
     let sorted = matches!(pattern, Pattern::Lsh { .. });
-    let own = most_rows(sorted, rows, threads, Tiling::default());
+    let own = most_rows(sorted, rows, threads, Tiling::new(pattern, rows));
     let (shared, low) = if sorted { (rows, 0) } else { (own, lines_of(rows)) };
     let held = |pieces: usize, rows: usize| {
         Buffers::new(repeat_n(piece_lines(rows), pieces).chain(repeat_n(range, threads)).chain([low]))

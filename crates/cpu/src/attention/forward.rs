@@ -28,10 +28,10 @@ impl ForwardSlots<'_, '_> {
     /// Lines of memory that a run needs.
     pub fn memory_lines(width: usize, rounds: usize, tiling: Tiling) -> usize {
         let per_row = lines_of(width);
-        let keys = tiling.keys * (2 * per_row + 1);
+        let keys = tiling.keys * 2 * per_row;
         let earlier = lines_of((rounds - 1) * tiling.keys);
         let queries = tiling.groups() * per_row * LANES + per_row * LANES;
-        keys + earlier + queries
+        keys + earlier + tiling.logits() + queries
     }
 }
 
@@ -51,7 +51,7 @@ impl Kernel for ForwardSlots<'_, '_> {
             capacity: tiling.keys,
             slots: 0..0,
         };
-        let logits = cut(&mut memory, tiling.keys);
+        let all_logits = cut(&mut memory, tiling.logits());
         let queries = cut(&mut memory, tiling.groups() * columns_per_group);
         let rows = cut(&mut memory, columns_per_group);
         let mut seen = vec![Seen::NOTHING; tiling.groups() * rounds];
@@ -73,7 +73,8 @@ impl Kernel for ForwardSlots<'_, '_> {
                 low = low.min(group.low);
                 groups.push(group);
             }
-            // All keys at once if they fit: then every logit is computed once. Otherwise the maxima come first.
+            // All keys at once if they fit: then a tile's logits become weights at once. Otherwise the maxima come first, and as
+            // many logits as there is room for are kept.
             let whole = end - low <= tiling.keys;
             let passes = if whole { [true, true].as_slice() } else { [true, false, false, true].as_slice() };
             for pass in passes.chunks(2) {
@@ -82,6 +83,7 @@ impl Kernel for ForwardSlots<'_, '_> {
                 while tile < end {
                     let tile_end = end.min(tile + tiling.keys);
                     keys.hold(&source, tile..tile_end);
+                    let is_kept = !whole && tile_end - low <= tiling.kept;
                     for (index, group) in groups.iter().enumerate() {
                         let (first, last) = (tile.max(group.low), tile_end.min(group.end()));
                         if first >= last {
@@ -93,8 +95,11 @@ impl Kernel for ForwardSlots<'_, '_> {
                         }
                         let seen = &seen[index * rounds..][..rounds];
                         let columns = &queries[index * columns_per_group..][..head.query.width];
-                        let logits = &mut logits[..last - first];
-                        masked_logits(lanes, &source, &keys, group, seen, columns, first, logits);
+                        let place = if is_kept { tiling.keys + index * tiling.kept + first - low } else { 0 };
+                        let logits = &mut all_logits[place..][..last - first];
+                        if raises || !is_kept {
+                            masked_logits(lanes, &source, &keys, group, seen, columns, first, logits);
+                        }
                         let line = (group.first - slots.start) / LANES;
                         if raises {
                             raise(logits, &mut maxima[line]);
@@ -142,7 +147,10 @@ pub(super) fn masked_logits<L: Lanes>(
         replace_self(logits, first, group.first, softmax::SELF);
     }
     let (earlier, current) = seen.split_at(seen.len() - 1);
-    mask_unseen(lanes, logits, first, &current[0]);
+    // Keys that all of the group see need no mask.
+    let (before, behind) = group.seen_by_some(first, logits.len());
+    mask_unseen(lanes, &mut logits[..before], first, &current[0]);
+    mask_unseen(lanes, &mut logits[behind..], first + behind, &current[0]);
     for (slots, seen) in keys.earlier.chunks_exact(keys.capacity).zip(earlier) {
         mask_seen(lanes, logits, &slots[at..at + logits.len()], seen);
     }

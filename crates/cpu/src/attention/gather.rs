@@ -204,6 +204,8 @@ pub(super) struct Group {
     pub count: usize,
     /// The lowest slot that one of them sees.
     pub low: usize,
+    /// The lowest slot that all of them see if they see that of the first query; behind it where lanes have no query.
+    all: usize,
 }
 
 impl Group {
@@ -227,10 +229,23 @@ impl Group {
                 seen.span[lane] = (round.slot(token) as u32).wrapping_sub(round.low[token]);
             }
         }
+        let lows = &seen[source.rounds.len() - 1].low;
         for lane in 0..count {
-            low = low.min(seen[source.rounds.len() - 1].low[lane] as usize);
+            low = low.min(lows[lane] as usize);
         }
-        Group { first, count, low }
+        let mut all = if count == LANES { 0 } else { usize::MAX };
+        for lane in 0..count {
+            all = all.max(lows[lane] as usize);
+        }
+        Group { first, count, low, all }
+    }
+
+    /// Of `count` keys from slot `first` on: where those that all queries see begin, and where they end.
+    #[inline(always)]
+    pub fn seen_by_some(&self, first: usize, count: usize) -> (usize, usize) {
+        let end = (self.first + 1).max(first) - first;
+        let end = end.min(count);
+        (self.all.max(first).saturating_sub(first).min(end), end)
     }
 
     /// The group's rows of an activation, and the same as columns. Lanes without a query hold zeros.

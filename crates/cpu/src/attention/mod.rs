@@ -45,24 +45,39 @@ const AHEAD: usize = 16;
 /// How much of the work is in the caches at once. It changes no bit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tiling {
-    /// Keys that are gathered at once. Where a block's queries see no more, each logit is computed once, else twice.
+    /// Keys that are gathered at once. Where a block's queries see no more, each logit is computed once.
     pub keys: usize,
+    /// Keys whose logits with all queries of a block are kept from the pass that looks for the maxima, where queries see more keys
+    /// than are gathered at once; the logits of further keys are computed twice. Zero where all are gathered at once.
+    pub kept: usize,
     /// Queries that share them; a multiple of 16.
     pub queries: usize,
     /// Rows that are worked on by one thread, about.
     pub piece: usize,
 }
 
-impl Default for Tiling {
-    /// Keys, values and logits of a tile of width 64 take 320 KiB, a piece's results 256: together they fit a second-level cache.
-    fn default() -> Self {
-        Self { keys: 512, queries: 128, piece: 1024 }
-    }
-}
+/// [`Tiling::kept`] at most: 4 MiB a thread. Writing and reading a logit again takes a fraction of the time of its product.
+const MOST_KEPT: usize = 8192;
 
 impl Tiling {
+    /// Keys, values and logits of a tile of width 64 take 320 KiB, a piece's results 256: together they fit a second-level cache.
+    fn new(pattern: Pattern, rows: usize) -> Self {
+        let tiling = Self { keys: 512, kept: 0, queries: 128, piece: 1024 };
+        let seen = match pattern {
+            Pattern::Lsh { window, .. } | Pattern::Local { window } => window.min(rows),
+            Pattern::Full => rows,
+        };
+        let block = seen + tiling.queries.min(rows);
+        if block <= tiling.keys { tiling } else { Self { kept: block.min(MOST_KEPT), ..tiling } }
+    }
+
     fn groups(self) -> usize {
         self.queries.div_ceil(LANES)
+    }
+
+    /// Lines for logits: a group's of one tile, and those of all groups that are kept.
+    fn logits(self) -> usize {
+        self.keys + self.groups() * self.kept
     }
 }
 
@@ -90,7 +105,7 @@ impl<'a> Problem<'a> {
         work: impl FnOnce(&Problem<'_>),
     ) -> Result<(), Fault> {
         let rows = reads[0].shape.dim(0);
-        let tiling = Tiling::default();
+        let tiling = Tiling::new(pattern, rows);
         match pattern {
             Pattern::Lsh { rounds, .. } => {
                 let (query, value) = (reads[0].f32(), reads[1].f32());
