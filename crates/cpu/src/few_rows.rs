@@ -1,15 +1,17 @@
-//! Products of a few rows, as decoding has them: bound by reading the weight, which is read once, much in the order in which it lies.
-//! The bits are gemm's: a chain of fused multiply-adds from zero for each block of terms, so a row is the same here and there.
+//! Products of a few rows, as decoding has them: bound by reading the weight, which is read once, much in the order in which it lies;
+//! the kernel for more than two rows is in `several_rows.rs`. The bits are gemm's: a chain of fused multiply-adds from zero for each block of terms, so a row is the same here and there.
 
+use crate::attention::lanes;
 use crate::environment::Level;
 use crate::product::Matrix;
+use crate::several_rows::{LEAST_ROWS, SeveralRows};
 use crate::simd::{self, Arithmetic, Kernel};
 use crate::weight::Weight;
 use rayon::prelude::*;
 use reformer_tensor::op::PRODUCT_BLOCK;
 
 /// Rows at most. More are worth gemm's packing.
-const MOST_ROWS: usize = 8;
+pub(crate) const MOST_ROWS: usize = 8;
 /// Sums of all rows that are in a cache together, 32 KiB: for one row, columns that lie in a few pages one after another.
 const SUMS: usize = 8192;
 /// Columns that are widened together; with those of [`TERMS`] they stay in the first-level cache.
@@ -44,7 +46,11 @@ pub(crate) fn product(
         }
     }
     let piece = |(first, out): (usize, Vec<&mut [f32]>)| {
-        simd::run(level, FewRows { k, a, weight: weight.from(first), stride, out, accumulate });
+        let piece = Piece { k, a, weight: weight.from(first), stride, out, accumulate };
+        match m {
+            LEAST_ROWS.. => lanes::run(level, SeveralRows(piece)),
+            _ => simd::run(level, FewRows(piece)),
+        }
     };
     match threads {
         1 => pieces.into_iter().for_each(piece),
@@ -53,58 +59,64 @@ pub(crate) fn product(
     true
 }
 
-struct FewRows<'a> {
-    k: usize,
-    a: Matrix<'a>,
-    weight: Weight<'a>,
-    stride: usize,
-    out: Vec<&'a mut [f32]>,
-    accumulate: bool,
+/// Some columns of the product.
+pub(crate) struct Piece<'a> {
+    pub k: usize,
+    pub a: Matrix<'a>,
+    /// From the first of the columns on.
+    pub weight: Weight<'a>,
+    pub stride: usize,
+    /// Of each row the columns.
+    pub out: Vec<&'a mut [f32]>,
+    pub accumulate: bool,
 }
+
+struct FewRows<'a>(Piece<'a>);
 
 impl Kernel for FewRows<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<A: Arithmetic>(mut self) {
-        let (m, n) = (self.out.len(), self.out[0].len());
+    fn run<A: Arithmetic>(self) {
+        let Piece { k, a, weight, stride, mut out, accumulate } = self.0;
+        let (m, n) = (out.len(), out[0].len());
         let panel = SUMS / m;
         let mut all_sums = [0.0f32; SUMS];
         let mut wide = [[0.0f32; WIDE]; TERMS];
         for first in (0..n).step_by(panel) {
             let width = panel.min(n - first);
             let sums = &mut all_sums[..m * width];
-            for start in (0..self.k).step_by(PRODUCT_BLOCK) {
-                let end = self.k.min(start + PRODUCT_BLOCK);
+            for start in (0..k).step_by(PRODUCT_BLOCK) {
+                let end = k.min(start + PRODUCT_BLOCK);
                 sums.fill(0.0);
                 for term in (start..end).step_by(TERMS) {
                     let terms = TERMS.min(end - term);
                     for column in (0..width).step_by(WIDE) {
                         let columns = WIDE.min(width - column);
-                        let at = |own: usize| (term + own) * self.stride + first + column;
+                        let at = |own: usize| (term + own) * stride + first + column;
                         // Where fewer terms are left, the last rows are not looked at.
-                        let rows: [&[f32]; TERMS] = match self.weight {
+                        let rows: [&[f32]; TERMS] = match weight {
                             Weight::Single(data) => std::array::from_fn(|own| {
                                 let at = at(own.min(terms - 1));
                                 &data[at..at + columns]
                             }),
                             Weight::F16(_) | Weight::Bf16(_) => {
                                 for (own, wide) in wide[..terms].iter_mut().enumerate() {
-                                    self.weight.widen(at(own), &mut wide[..columns]);
+                                    weight.widen(at(own), &mut wide[..columns]);
                                 }
                                 wide.each_ref().map(|wide| &wide[..columns])
                             }
                         };
                         for row in 0..m {
-                            let at = |own: usize| row * self.a.row_stride + (term + own) * self.a.column_stride;
-                            let a: [f32; TERMS] = std::array::from_fn(|own| self.a.data[at(own.min(terms - 1))]);
-                            add::<A>(&mut sums[row * width + column..][..columns], &a[..terms], rows);
+                            let at = |own: usize| row * a.row_stride + (term + own) * a.column_stride;
+                            let factors: [f32; TERMS] = std::array::from_fn(|own| a.data[at(own.min(terms - 1))]);
+                            add::<A>(&mut sums[row * width + column..][..columns], &factors[..terms], rows);
                         }
                     }
                 }
-                for (out, sums) in self.out.iter_mut().zip(sums.chunks_exact(width)) {
+                for (out, sums) in out.iter_mut().zip(sums.chunks_exact(width)) {
                     let out = &mut out[first..first + width];
-                    if self.accumulate || start > 0 {
+                    if accumulate || start > 0 {
                         out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
                     } else {
                         out.copy_from_slice(sums);

@@ -13,6 +13,7 @@ mod normed;
 mod ops;
 mod product;
 mod scratch;
+mod several_rows;
 mod simd;
 mod store;
 mod stream;

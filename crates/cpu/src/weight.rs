@@ -1,6 +1,7 @@
 //! Weights of products as they are stored, f32 or halves: products with them, transposes of them, rounding to them. Halves are widened
 //! a tile at a time, which is exact, so a product has the bits that it has with the widened weight.
 
+use crate::attention::lanes::prefetch;
 use crate::environment::Level;
 use crate::few_rows;
 use crate::product::{Matrix, product, transpose_by};
@@ -9,6 +10,7 @@ use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use half::{bf16, f16};
 use reformer_tensor::DType;
 use reformer_tensor::op::PRODUCT_BLOCK;
+use std::ops::Range;
 
 /// Columns of a widened tile, and how many more the last one may have: a rest of one column would be a product of another kind.
 const TILE_COLUMNS: usize = 64;
@@ -52,6 +54,15 @@ impl<'a> Weight<'a> {
             Weight::Single(data) => out.copy_from_slice(&data[range]),
             Weight::F16(data) => out.iter_mut().zip(&data[range]).for_each(|(out, &half)| *out = from_f16(half)),
             Weight::Bf16(data) => out.iter_mut().zip(&data[range]).for_each(|(out, &half)| *out = from_bf16(half)),
+        }
+    }
+
+    /// Asks for elements that will be read soon; those that are not there are passed over.
+    #[inline(always)]
+    pub fn prefetch(self, range: Range<usize>) {
+        match self {
+            Weight::Single(data) => prefetch(data.get(range).unwrap_or(&[])),
+            Weight::F16(data) | Weight::Bf16(data) => prefetch(data.get(range).unwrap_or(&[])),
         }
     }
 
@@ -182,6 +193,9 @@ mod tests {
             (1, 512, 1000, 1000),
             (1, 1024, 260, 260),
             (2, 513, 81, 81),
+            (3, 37, 2, 2),
+            (4, 530, 3000, 3000),
+            (6, 1030, 17, 20),
             (5, 700, 145, 160),
             (61, 96, 64, 67),
             (128, 40, 65, 65),

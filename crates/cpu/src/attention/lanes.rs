@@ -269,12 +269,12 @@ pub(crate) fn transpose<L: Lanes>(lanes: L, rows: &[Line], columns: &mut [Line])
     }
 }
 
-/// Asks for a row that will be read soon. Rows in the order of a sort are at random places: waiting for them took as long as the
+/// Asks for numbers that will be read soon. Rows in the order of a sort are at random places: waiting for them took as long as the
 /// arithmetic.
 #[inline(always)]
-pub(crate) fn prefetch(row: &[f32]) {
+pub(crate) fn prefetch<T>(row: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    for line in row.chunks(LANES) {
+    for line in row.chunks(size_of::<Line>() / size_of::<T>()) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch is a hint: it reads nothing that the program could see, and the address is that of a slice.
         #[allow(unsafe_code)]
