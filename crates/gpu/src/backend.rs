@@ -73,8 +73,10 @@ impl Backend for Gpu {
     }
 
     fn adapter(&self) -> String {
-        let naive = if self.kernels == Kernels::Naive { ", naive kernels" } else { "" };
-        format!("{}{naive}", self.device.adapter)
+        match self.kernels {
+            Kernels::Naive => format!("{}, naive kernels", self.device.adapter),
+            Kernels::Fast => format!("{}, product {}", self.device.adapter, self.product),
+        }
     }
 
     fn scratch_bytes(&self, program: &Program) -> u64 {
