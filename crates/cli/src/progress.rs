@@ -85,8 +85,12 @@ impl Progress {
                 self.bar.finish_and_clear();
                 if self.telling == Telling::Quiet { output::line(finished(done)) } else { self.say(&finished(done)) }
             }
-            // What a plan says is told before the run begins; a checkpoint is no news.
-            Event::Plan(_) | Event::Checkpoint(_) => Ok(()),
+            // The rest of what a plan says is told before the run begins.
+            Event::Plan(plan) => {
+                self.say(&format!("packed  {:.1} % of the tokens are padding", 100.0 * plan.padding_share))
+            }
+            // No news.
+            Event::Checkpoint(_) => Ok(()),
         }
     }
 
