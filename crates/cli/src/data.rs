@@ -102,6 +102,7 @@ fn look_for_flaws(data: &str) -> anyhow::Result<()> {
     }
     note(match flaws.len() {
         0 => "no flaw was found".to_owned(),
+        1 => "1 flaw; all of it can be read".to_owned(),
         count => format!("{count} flaws; all of it can be read"),
     });
     Ok(())

@@ -2,7 +2,9 @@
 //! named. Reading dialogues is `multiwoz`'s, cutting text into splits is `trainer`'s.
 
 use crate::folders;
+use crate::machine;
 use crate::progress::reading;
+use crate::quantities::Bytes;
 use anyhow::{Context, bail};
 use reformer_multiwoz::{Duplicates, Source, Split};
 use reformer_session::{Speaker, Tokenizer};
@@ -22,6 +24,9 @@ const EXCLUDE: &str = "exclude_duplicates";
 const SAMPLE: &str = "sample";
 /// Files that hold other files and are not looked into: as bytes they would be learned, to no one's use.
 const ARCHIVES: [&str; 6] = ["tar", "gz", "tgz", "xz", "7z", "zst"];
+
+/// Bytes of memory for a byte of a text file: itself, its token of four bytes, whether that is scored, and some to work with.
+const TEXT_MEMORY: u64 = 8;
 
 /// Turns of a dialogue as the tokenizer takes them.
 type Turns = Vec<(Speaker, String)>;
@@ -64,6 +69,11 @@ impl Material {
                  schema-guided set, a .jsonl file of own dialogues, a text file, or `sample`"
             )
         })?;
+        if !kind.is_dir() && !kind.is_file() {
+            bail!(
+                "--data {name}: it is a pipe, a socket or a device, whose end may never come: name a folder or a file"
+            );
+        }
         // Runs remember where their data is, whatever folder they are used from.
         let path = fs::canonicalize(path).with_context(|| format!("--data {name}: cannot find where it lies"))?;
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
@@ -200,10 +210,10 @@ impl Texts {
                 let without = left_out
                     .map(|count| format!(", without {count} that occur in dev or test too"))
                     .unwrap_or_default();
-                format!("{} dialogues to train on, {} of text{without}", train.len(), crate::quantities::Bytes(bytes))
+                format!("{} dialogues to train on, {} of text{without}", train.len(), Bytes(bytes))
             }
             Self::Bytes(text) => {
-                format!("{} of text, the first 90 % to train on", crate::quantities::Bytes(text.len() as u64))
+                format!("{} of text, the first 90 % to train on", Bytes(text.len() as u64))
             }
         }
     }
@@ -258,6 +268,17 @@ fn turns(source: &Source, split: Split) -> anyhow::Result<Vec<Turns>> {
 }
 
 fn read_text(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let length = fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let free = machine::free_bytes();
+    if length > free / TEXT_MEMORY {
+        bail!(
+            "the text file {} has {}, and learning from it takes {TEXT_MEMORY} times as much memory, of which {} are free: \
+             name a part of it",
+            path.display(),
+            Bytes(length),
+            Bytes(free)
+        );
+    }
     let text = fs::read(path).with_context(|| format!("cannot read the text file {}", path.display()))?;
     if text.is_empty() {
         bail!("the text file {} is empty: name one with text", path.display());

@@ -1,8 +1,10 @@
 //! Which run is meant: the one that was named, or the newest. Loads nothing itself.
 
 use crate::arguments::RunChoice;
+use crate::machine;
 use crate::output::note;
-use anyhow::Context;
+use crate::quantities::Bytes;
+use anyhow::{Context, bail};
 use reformer_session::{LoadedModel, RunConfig, RunFolder};
 use reformer_tensor::Backend;
 use std::path::Path;
@@ -28,6 +30,7 @@ pub fn choose(choice: &RunChoice) -> anyhow::Result<RunFolder> {
 /// If there is none, or it can't be read.
 pub fn load(choice: &RunChoice, backend: &dyn Backend) -> anyhow::Result<LoadedModel> {
     let run = choose(choice)?;
+    fits(&run, machine::free_bytes())?;
     let model = LoadedModel::open(&run, backend)?;
     if choice.run.is_none() {
         note(format_args!("run {}, step {}", run.path().display(), model.step));
@@ -35,7 +38,41 @@ pub fn load(choice: &RunChoice, backend: &dyn Backend) -> anyhow::Result<LoadedM
     Ok(model)
 }
 
+/// Refuses a run whose parameters alone are more than memory holds, before anything of them is read.
+fn fits(run: &RunFolder, free: u64) -> anyhow::Result<()> {
+    let count = run.read_config()?.model.parameter_count();
+    let bytes = count.saturating_mul(size_of::<f32>() as u64);
+    if bytes > free {
+        bail!(
+            "{}: `model` has {count} parameters, which take {}, and {} of memory are free: use a machine with more",
+            run.config_path().display(),
+            Bytes(bytes),
+            Bytes(free)
+        );
+    }
+    Ok(())
+}
+
 /// Whether the run was trained on text without speakers.
 pub fn is_plain_text(config: &RunConfig) -> bool {
     config.data.get("layout").is_some_and(|layout| layout == "text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reformer_model::ModelConfig;
+    use serde_json::json;
+
+    #[test]
+    fn a_model_that_memory_does_not_hold_is_refused_before_it_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = RunFolder::create(folder.path()).expect("a run");
+        let model = ModelConfig::tiny();
+        let bytes = 4 * model.parameter_count();
+        run.write_config(&RunConfig::new(model, json!({}), json!({}))).expect("written");
+        assert!(fits(&run, bytes).is_ok());
+        let error = fits(&run, bytes - 1).expect_err("a byte too few").to_string();
+        assert!(error.contains("config.json: `model` has") && error.contains("of memory are free"), "{error}");
+    }
 }

@@ -258,6 +258,19 @@ fn text_is_learned_as_bytes() {
     fs::write(folder.path().join("short.txt"), &text[..1000]).expect("writable");
     let short = ["train", "--data", "short.txt", "--preset", "tiny", "--length", "1024"];
     call(folder.path(), &short).refused(&["short.txt", "1000 bytes", "900", "1024 tokens", "--length"]);
+    // Neither is opened: nobody would ever write into the one, and the other has no end.
+    #[cfg(unix)]
+    {
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+        for name in ["pipe", "/dev/zero"] {
+            call(folder.path(), &["train", "--data", name]).refused(&[name, "a pipe, a socket or a device"]);
+        }
+    }
+    let huge = fs::File::create(folder.path().join("huge.txt")).expect("writable");
+    if huge.set_len(1 << 43).is_ok() {
+        call(folder.path(), &["train", "--data", "huge.txt"]).refused(&["huge.txt", "are free", "name a part of it"]);
+    }
     fs::write(folder.path().join("empty.txt"), "").expect("writable");
     call(folder.path(), &["train", "--data", "empty.txt"]).refused(&["empty.txt"]);
     fs::write(folder.path().join("data.zip"), "PK").expect("writable");

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 /// Flaws that are described; further ones are counted, so that a file that is nothing but flaws takes no more memory.
 const DESCRIBED: usize = 10_000;
+/// Flaws after which nothing more is looked at: an archive of some megabytes can hold a thousand times as many.
+const COUNTED: usize = 1_000_000;
 
 /// Something that is wrong with data.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,7 +42,8 @@ impl fmt::Display for Flaw {
 /// utterance, a first turn of the system's, two turns of one speaker in a row, a `turn_id` that is not the turn's place, a
 /// span that lies outside the utterance, a value in `metadata` that is neither a text nor a list of texts, a number that is
 /// missing among the files, a file without dialogues, an id in a list of a split that no dialogue has, and an empty or
-/// missing split. After 10,000 flaws further ones are only counted, in a last one.
+/// missing split. After 10,000 flaws further ones are only counted, in a last one; after a
+/// million no more is read.
 pub fn check(path: impl AsRef<Path>) -> Vec<Flaw> {
     match Source::open(path) {
         Ok(source) => check_source(&source),
@@ -53,6 +56,9 @@ pub fn check_source(source: &Source) -> Vec<Flaw> {
     let mut checker = Checker::default();
     let mut numbers = BTreeMap::new();
     for file in source.files() {
+        if checker.is_given_up() {
+            break;
+        }
         checker.number(&mut numbers, file);
         checker.file(source, file);
     }
@@ -115,6 +121,9 @@ impl Checker {
         };
         for read in reading {
             is_empty = false;
+            if self.is_given_up() {
+                return;
+            }
             match read.dialogue {
                 Ok(dialogue) => {
                     if lists.is_some() && read.split != Split::Train {
@@ -230,11 +239,16 @@ impl Checker {
         }
     }
 
+    fn is_given_up(&self) -> bool {
+        self.further.iter().sum::<usize>() >= COUNTED
+    }
+
     fn finish(mut self, path: &Path) -> Vec<Flaw> {
         let [others, unreadable] = self.further;
         if others + unreadable > 0 {
+            let rest = if self.is_given_up() { "; what comes after them was not looked at" } else { "" };
             let message = format!(
-                "{}: {} further flaws are not described, of which {unreadable} make something unreadable",
+                "{}: {} further flaws are not described, of which {unreadable} make something unreadable{rest}",
                 path.display(),
                 others + unreadable
             );

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const MEND: &str = "mend that place, or copy or download the file again";
+pub(crate) const CUT: &str = "cut the dialogue into several";
 
 /// How a file is laid out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,13 +78,13 @@ impl DialogueFile {
         let reader = self.file.read()?;
         let path = self.file.path().to_owned();
         let cutter = match self.layout {
-            FileLayout::Transcripts => Cutter::Lines(Lines::new(path.clone(), reader, limits.dialogue_bytes)),
+            FileLayout::Transcripts => Cutter::Lines(Lines::new(path.clone(), reader, *limits)),
             FileLayout::SchemaGuided => Cutter::Elements(Elements::new(reader, Shape::List, limits.dialogue_bytes)),
             FileLayout::DataJson => Cutter::Elements(Elements::new(reader, Shape::Object, limits.dialogue_bytes)),
         };
-        let (splitting, limit) = (self.splitting.clone(), limits.dialogue_bytes);
+        let (splitting, limits) = (self.splitting.clone(), *limits);
         let (layout, ids) = (self.layout, BTreeSet::new());
-        Ok(Dialogues { path, cutter, splitting, only, layout, limit, complete: 0, ids, ended: false })
+        Ok(Dialogues { path, cutter, splitting, only, layout, limits, complete: 0, ids, ended: false })
     }
 }
 
@@ -100,7 +101,7 @@ pub(crate) struct Dialogues {
     splitting: Splitting,
     only: Option<Split>,
     layout: FileLayout,
-    limit: usize,
+    limits: Limits,
     /// Whole dialogues so far, wrong ones and those passed over included.
     complete: usize,
     /// Ids of a `data.json`, of which a second one would replace the first in other programs.
@@ -141,7 +142,7 @@ impl Iterator for Dialogues {
                             if only.is_some_and(|only| only != split) && !twice {
                                 continue;
                             }
-                            let file = FileOf { path: &self.path, complete };
+                            let file = FileOf { path: &self.path, complete, limits: &self.limits };
                             let bytes = element.text.len();
                             let dialogue = if twice { Err(file.twice(element.key)) } else { file.dialogue(element) };
                             Read { split, bytes, dialogue }
@@ -172,6 +173,7 @@ impl Splitting {
 struct FileOf<'a> {
     path: &'a Path,
     complete: usize,
+    limits: &'a Limits,
 }
 
 impl FileOf<'_> {
@@ -181,9 +183,10 @@ impl FileOf<'_> {
 
     fn dialogue(&self, element: Element<'_>) -> Result<Dialogue, DataError> {
         let mut place = self.place(element.key.clone());
-        let value = json::parse(element.text).map_err(|malformed| {
+        let value = json::parse(element.text, self.limits.dialogue_memory()).map_err(|malformed| {
             self.complete_place(&mut place, &malformed);
-            self.json(Some(place.clone()), malformed.describe(element.start), MEND)
+            let advice = if malformed.is_too_large { CUT } else { MEND };
+            self.json(Some(place.clone()), malformed.describe(element.start), advice)
         })?;
         let read = match element.key {
             Some(id) => data_json::dialogue(&mut place, id, value),
@@ -222,13 +225,13 @@ impl FileOf<'_> {
 
 impl Dialogues {
     fn report(&self, broken: Broken) -> DataError {
-        let file = FileOf { path: &self.path, complete: self.complete };
+        let file = FileOf { path: &self.path, complete: self.complete, limits: &self.limits };
         match broken {
             Broken::Read(error) => DataError::file("read", &self.path)(error),
             Broken::Cut { at, element } => {
                 let place = element.and_then(|(key, text)| {
                     let mut place = file.place(key);
-                    file.complete_place(&mut place, &json::parse(&text).err()?);
+                    file.complete_place(&mut place, &json::parse(&text, self.limits.dialogue_memory()).err()?);
                     Some(Box::new(place))
                 });
                 let Position { line, column } = at;
@@ -252,7 +255,7 @@ impl Dialogues {
                 file: self.path.clone(),
                 place: Box::new(file.place(key)),
                 line: start.line,
-                limit: self.limit,
+                limit: self.limits.dialogue_bytes,
             },
         }
     }

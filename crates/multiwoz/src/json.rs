@@ -1,11 +1,19 @@
-//! JSON as values, strictly: a key that occurs twice is an error, since one of its values would be lost. Where parsing
-//! stops, it is known within which fields. Knows no field of a dialogue.
+//! JSON as values, strictly: a key that occurs twice is an error, since one of its values would be lost, and so are values that
+//! take more memory than they may. Where parsing stops, it is known within which fields. Knows no field of a dialogue.
 
 use crate::elements::Position;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
+
+/// Bytes of memory that any value takes, those of its text, list or object apart.
+const VALUE: usize = size_of::<Value>();
+/// Bytes that an object's fields take at a time: a node of the tree has room for eleven, and may be half empty.
+const NODE: usize = 11 * (size_of::<String>() + VALUE) + 24;
+const NODE_FIELDS: usize = 6;
+/// Values for which a list has room as soon as it has one.
+const FIRST_ELEMENTS: usize = 4;
 
 /// What leads to a value: a field of an object or a place of a list.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +30,8 @@ pub(crate) struct Malformed {
     pub path: Vec<Step>,
     /// What was read of the outermost object.
     pub read: Map<String, Value>,
+    /// Whether it is right so far, but takes more memory than it may.
+    pub is_too_large: bool,
 }
 
 impl Malformed {
@@ -37,27 +47,46 @@ impl Malformed {
     }
 }
 
-/// A whole text as a value.
+/// A whole text as a value, which takes at most `memory` bytes.
 ///
 /// # Errors
-/// If it is no JSON, or more than one value, or loses a key.
-pub(crate) fn parse(text: &[u8]) -> Result<Value, Malformed> {
-    let trace = Trace::default();
+/// If it is no JSON, or more than one value, or loses a key, or takes more memory.
+pub(crate) fn parse(text: &[u8], memory: usize) -> Result<Value, Malformed> {
+    let trace = Trace { left: Cell::new(memory), memory, ..Trace::default() };
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let parsed = Strict { trace: &trace }.deserialize(&mut deserializer);
     parsed.and_then(|value| deserializer.end().map(|()| value)).map_err(|error| {
         let mut path = trace.steps.into_inner();
         path.reverse();
-        Malformed { error, path, read: trace.read.into_inner() }
+        Malformed { error, path, read: trace.read.into_inner(), is_too_large: trace.is_used_up.get() }
     })
 }
 
-/// Filled while an error is on its way out, so that what is right costs nothing.
+/// What is known of all of a text. Steps are noted while an error is on its way out, so that what is right costs nothing.
 #[derive(Default)]
 struct Trace {
     /// The innermost first.
     steps: RefCell<Vec<Step>>,
     read: RefCell<Map<String, Value>>,
+    memory: usize,
+    /// Bytes that further values may take.
+    left: Cell<usize>,
+    is_used_up: Cell<bool>,
+}
+
+impl Trace {
+    fn take<E: Error>(&self, bytes: usize) -> Result<(), E> {
+        match self.left.get().checked_sub(bytes) {
+            Some(left) => {
+                self.left.set(left);
+                Ok(())
+            }
+            None => {
+                self.is_used_up.set(true);
+                Err(E::custom(format!("the values up to here take more than {} bytes of memory", self.memory)))
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -100,11 +129,13 @@ impl<'de> Visitor<'de> for Strict<'_> {
         Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number that is not finite"))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        self.trace.take(value.len())?;
         Ok(Value::String(value.to_owned()))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
+        self.trace.take(value.len())?;
         Ok(Value::String(value))
     }
 
@@ -112,7 +143,14 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let mut values = Vec::new();
         loop {
             match sequence.next_element_seed(self) {
-                Ok(Some(value)) => values.push(value),
+                Ok(Some(value)) => {
+                    if values.is_empty() {
+                        self.trace.take(FIRST_ELEMENTS * VALUE)?;
+                    } else if values.len() >= FIRST_ELEMENTS {
+                        self.trace.take(VALUE)?;
+                    }
+                    values.push(value);
+                }
                 Ok(None) => return Ok(Value::Array(values)),
                 Err(error) => {
                     self.trace.steps.borrow_mut().push(Step::Index(values.len()));
@@ -140,6 +178,7 @@ impl Strict<'_> {
             if map.contains_key(&key) {
                 return Err(A::Error::custom(format!("the key `{}` occurs twice", crate::error::shorten(&key))));
             }
+            self.trace.take(key.len() + if map.len().is_multiple_of(NODE_FIELDS) { NODE } else { 0 })?;
             match entries.next_value_seed(self) {
                 Ok(value) => map.insert(key, value),
                 Err(error) => {

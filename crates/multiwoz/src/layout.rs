@@ -5,9 +5,10 @@ use crate::schema_guided::{self, SCHEMA};
 use crate::split_lists::{self, SplitLists};
 use crate::tree::{DataFile, Node, Tree};
 use crate::{DataError, Limits, Split};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What was recognised.
@@ -78,41 +79,68 @@ fn in_tree(tree: &Tree, limits: &Limits) -> Result<Option<Found>, DataError> {
     }
 }
 
+/// What is in a folder. Dialogues in two layouts would mean that some are left out, which is an error.
 fn in_nodes(tree: &Tree, nodes: &[(String, Node)], limits: &Limits) -> Result<Option<Found>, DataError> {
-    if let Some(found) = split_folders(nodes)? {
-        return Ok(Some(found));
-    }
     let files: Vec<(&str, &DataFile)> = nodes.iter().filter_map(file_of).collect();
+    let mut found: Vec<Found> = split_folders(nodes)?.into_iter().collect();
     if let Some((_, file)) = files.iter().find(|(name, _)| name.eq_ignore_ascii_case(DATA_JSON)) {
-        return Ok(Some(data_json((*file).clone(), &files, limits)?));
+        found.push(data_json((*file).clone(), &files, limits)?);
     }
-    for (ending, layout) in [("json", None), ("jsonl", Some(JSONL))] {
-        let mut found: Vec<DialogueFile> = Vec::new();
-        for (name, file) in &files {
-            let Some(split) = split_by_name(name, ending) else { continue };
-            if let Some(other) = found.iter().find(|other| other.splits() == [split]) {
-                let other = other.file.path().display();
-                return unknown(file.path(), &format!("is of the same split as {other}: take one of them away"));
-            }
-            found.push(match layout {
-                Some(_) => transcripts((*file).clone(), Splitting::One(split)),
-                None => json_file((*file).clone(), Splitting::One(split))?,
-            });
+    found.extend(files_by_name(&files)?);
+    found.extend(transcripts_in(tree, &files)?);
+    if let [first, second, ..] = found.as_slice()
+        && let (Some(read), Some(other)) = (first.files.first(), second.files.first())
+    {
+        let read = read.file.path().display();
+        return unknown(
+            other.file.path(),
+            &format!("lies beside {read}, and of both only one would be read: name the one, or take the other away"),
+        );
+    }
+    Ok(found.into_iter().next())
+}
+
+/// `train.json`, `dev.json` and `test.json`, as far as they are there.
+fn files_by_name(files: &[(&str, &DataFile)]) -> Result<Option<Found>, DataError> {
+    let found = named_after_splits(files, "json")?;
+    let found = found.into_iter().map(|(split, file)| json_file(file, Splitting::One(split)));
+    let files = found.collect::<Result<Vec<_>, DataError>>()?;
+    Ok(files.first().map(layout_of).map(|layout| Found { layout, files }))
+}
+
+/// `train.jsonl` and so on, or a single `.jsonl` file.
+fn transcripts_in(tree: &Tree, files: &[(&str, &DataFile)]) -> Result<Option<Found>, DataError> {
+    let all = files.iter().filter(|(name, _)| name.to_ascii_lowercase().ends_with(".jsonl"));
+    let all: Vec<&DataFile> = all.map(|(_, file)| *file).collect();
+    let named = named_after_splits(files, "jsonl")?;
+    let files = match all.as_slice() {
+        [] => return Ok(None),
+        _ if named.len() == all.len() => {
+            named.into_iter().map(|(split, file)| transcripts(file, Splitting::One(split))).collect()
         }
-        found.sort_by_key(DialogueFile::splits);
-        if let Some(first) = found.first() {
-            return Ok(Some(Found { layout: layout.unwrap_or(layout_of(first)), files: found }));
+        [file] => vec![transcripts((*file).clone(), Splitting::Dealt)],
+        _ => {
+            let advice = "name one of them, or call them train.jsonl, dev.jsonl and test.jsonl";
+            return unknown(&tree.path(), &format!("holds several .jsonl files: {advice}"));
+        }
+    };
+    Ok(Some(Found { layout: JSONL, files }))
+}
+
+/// The files that are called like splits, in the order of these.
+fn named_after_splits(files: &[(&str, &DataFile)], ending: &str) -> Result<BTreeMap<Split, DataFile>, DataError> {
+    let mut found: BTreeMap<Split, DataFile> = BTreeMap::new();
+    for (name, file) in files {
+        let Some(split) = split_by_name(name, ending) else { continue };
+        if let Some(other) = found.insert(split, (*file).clone()) {
+            return same_split(file.path(), other.path());
         }
     }
-    let lines: Vec<_> = files.iter().filter(|(name, _)| name.to_ascii_lowercase().ends_with(".jsonl")).collect();
-    match lines.as_slice() {
-        [] => Ok(None),
-        [(_, file)] => Ok(Some(Found { layout: JSONL, files: vec![transcripts((*file).clone(), Splitting::Dealt)] })),
-        _ => unknown(
-            &tree.path(),
-            "holds several .jsonl files: name one of them, or call them train.jsonl, dev.jsonl and test.jsonl",
-        ),
-    }
+    Ok(found)
+}
+
+fn same_split<T>(path: &Path, other: &Path) -> Result<T, DataError> {
+    unknown(path, &format!("is of the same split as {}: take one of them away", other.display()))
 }
 
 fn file_of((name, node): &(String, Node)) -> Option<(&str, &DataFile)> {
@@ -122,50 +150,61 @@ fn file_of((name, node): &(String, Node)) -> Option<(&str, &DataFile)> {
     }
 }
 
-/// `train/`, `dev/` and `test/`, as far as they hold dialogues. What lies beside them, such as the published
+/// `train/`, `dev/` (or `val/`) and `test/`, as far as they hold dialogues. What lies beside them, such as the published
 /// `dialog_acts.json` and `schema.json`, holds none.
 fn split_folders(nodes: &[(String, Node)]) -> Result<Option<Found>, DataError> {
-    let mut files = Vec::new();
+    let mut splits: BTreeMap<Split, (PathBuf, Vec<DataFile>)> = BTreeMap::new();
     let mut own_schemas = true;
-    for split in Split::ALL {
-        let Some((_, Node::Folder(folder))) =
-            nodes.iter().find(|(name, node)| name == split.name() && matches!(node, Node::Folder(_)))
-        else {
-            continue;
-        };
+    for (name, node) in nodes {
+        let (Node::Folder(folder), Ok(split)) = (node, name.parse::<Split>()) else { continue };
         let inner = folder.nodes()?;
         let found = numbered_files(&inner)?;
-        own_schemas &= found.is_empty() || inner.iter().any(|(name, _)| name == SCHEMA);
-        let file = |file| DialogueFile { file, layout: FileLayout::SchemaGuided, splitting: Splitting::One(split) };
-        files.extend(found.into_iter().map(file));
+        if found.is_empty() {
+            continue;
+        }
+        own_schemas &= inner.iter().any(|(name, _)| name == SCHEMA);
+        if let Some((other, _)) = splits.insert(split, (folder.path(), found)) {
+            return same_split(&folder.path(), &other);
+        }
     }
     // MultiWOZ has one schema for all splits, other sets have one for each.
     let is_other = own_schemas && !nodes.iter().any(|(name, _)| name == SCHEMA);
     let layout = if is_other { SCHEMA_GUIDED } else { MULTIWOZ_2_2 };
+    let file = |split, file| DialogueFile { file, layout: FileLayout::SchemaGuided, splitting: Splitting::One(split) };
+    let files: Vec<_> =
+        splits.into_iter().flat_map(|(split, (_, files))| files.into_iter().map(move |one| file(split, one))).collect();
     Ok((!files.is_empty()).then_some(Found { layout, files }))
 }
 
-/// The files of dialogues of a split's folder in numeric order. A JSON file that is called otherwise is an error: what is
-/// in it would be lost.
+/// The files of dialogues of a split's folder in numeric order. A file of JSON that is called otherwise, or a folder of such
+/// files, is an error: what is in it would be lost.
 fn numbered_files(nodes: &[(String, Node)]) -> Result<Vec<DataFile>, DataError> {
     let mut files = Vec::new();
     for (name, node) in nodes {
-        match (schema_guided::number_of(name), node) {
-            (Some(number), Node::File(file)) => files.push((number, name, file)),
+        let path = match (schema_guided::number_of(name), node) {
+            (Some(number), Node::File(file)) => {
+                files.push((number, name, file));
+                continue;
+            }
             (Some(_), Node::Folder(folder)) => {
                 return Err(DataError::NotAFile { path: folder.path(), found: "a folder" });
             }
-            (None, Node::File(file)) if name.ends_with(".json") && name != SCHEMA => {
-                return unknown(
-                    file.path(),
-                    "is not named like a file of dialogues, so it would be left out: rename it, or take it away",
-                );
-            }
-            (None, _) => {}
-        }
+            (None, Node::File(file)) if is_json(name) && name != SCHEMA => file.path().to_owned(),
+            (None, Node::Folder(folder)) if folder.nodes()?.iter().any(|(name, _)| is_json(name)) => folder.path(),
+            (None, _) => continue,
+        };
+        return unknown(
+            &path,
+            "is not named like a file of dialogues, so it would be left out: rename it, or take it away",
+        );
     }
     files.sort_by_key(|(number, name, _)| (*number, *name));
     Ok(files.into_iter().map(|(_, _, file)| file.clone()).collect())
+}
+
+fn is_json(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.ends_with(".json") || name.ends_with(".jsonl")
 }
 
 fn data_json(file: DataFile, beside: &[(&str, &DataFile)], limits: &Limits) -> Result<Found, DataError> {

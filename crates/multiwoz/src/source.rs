@@ -136,7 +136,10 @@ impl Source {
     /// Why no file has a split.
     pub(crate) fn why_missing(&self, split: Split) -> String {
         let is_in_folder = |file: &DialogueFile| match &file.splitting {
-            Splitting::One(split) => file.file.path().parent().is_some_and(|folder| folder.ends_with(split.name())),
+            Splitting::One(split) => {
+                let folder = file.file.path().parent().and_then(Path::file_name);
+                folder.is_some_and(|name| name.to_string_lossy().parse::<Split>().is_ok_and(|named| named == *split))
+            }
             Splitting::Listed(_) | Splitting::Dealt => false,
         };
         match self.files() {

@@ -46,7 +46,7 @@ impl SplitLists {
             return Err(fail(format!("it has more than {} bytes: it is no list of dialogues", limits.dialogue_bytes)));
         }
         let text = String::from_utf8(bytes).map_err(|_| fail("it is not in UTF-8: save it as UTF-8".to_owned()))?;
-        let ids: Vec<String> = if text.trim_start().starts_with('[') {
+        let ids: Vec<String> = if text.trim_start().starts_with(['[', '{']) {
             serde_json::from_str(&text)
                 .map_err(|error| fail(format!("it is no list of dialogues' ids: {error}; copy or download it again")))?
         } else {

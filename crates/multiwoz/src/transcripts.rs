@@ -3,11 +3,12 @@
 //! Read line by line, so memory is bounded by the longest line.
 
 use crate::dialogue::{Dialogue, Speaker, Turn};
+use crate::dialogue_file::CUT;
 use crate::elements::Position;
 use crate::error::{FieldProblem, Place};
 use crate::fields::{list, object, optional_text, optional_texts, rest, text};
 use crate::schema_guided;
-use crate::{DataError, Split, json};
+use crate::{DataError, Limits, Split, json};
 use serde_json::Value;
 use std::io::{self, BufRead, Read};
 use std::path::PathBuf;
@@ -29,14 +30,14 @@ pub(crate) fn split_of(index: usize) -> Split {
 pub(crate) struct Lines {
     file: PathBuf,
     reader: Option<Box<dyn BufRead + Send>>,
-    limit: usize,
+    limits: Limits,
     line: usize,
 }
 
 impl Lines {
-    /// Of a file, no line of which may have more than `limit` bytes.
-    pub(crate) fn new(file: PathBuf, reader: Box<dyn BufRead + Send>, limit: usize) -> Self {
-        Self { file, reader: Some(reader), limit, line: 0 }
+    /// Of a file, whose lines are held against the limits of a dialogue.
+    pub(crate) fn new(file: PathBuf, reader: Box<dyn BufRead + Send>, limits: Limits) -> Self {
+        Self { file, reader: Some(reader), limits, line: 0 }
     }
 
     fn fail(&mut self, error: DataError) -> Option<(usize, Result<Dialogue, DataError>)> {
@@ -50,10 +51,11 @@ impl Iterator for Lines {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut bytes = Vec::new();
+        let limit = self.limits.dialogue_bytes;
         loop {
             bytes.clear();
             let reader = self.reader.as_mut()?;
-            match read_line(reader, self.limit, &mut bytes) {
+            match read_line(reader, limit, &mut bytes) {
                 Ok(()) if bytes.is_empty() => return None,
                 Ok(()) => self.line += 1,
                 Err(error) => {
@@ -61,9 +63,9 @@ impl Iterator for Lines {
                     return self.fail(error);
                 }
             }
-            if bytes.len() > self.limit {
+            if bytes.len() > limit {
                 let place = Place { number: self.line, dialogue: Some(named(self.line)), ..Place::default() };
-                let (file, place, limit) = (self.file.clone(), Box::new(place), self.limit);
+                let (file, place) = (self.file.clone(), Box::new(place));
                 return self.fail(DataError::TooLarge { file, place, line: self.line, limit });
             }
             if !bytes.trim_ascii().is_empty() {
@@ -87,7 +89,7 @@ impl Lines {
         let number = self.line;
         let mut place = Place { number, dialogue: Some(named(number)), ..Place::default() };
         // Its end is no part of it: a text that the line's end cuts off is cut off, and has no control character.
-        let value = json::parse(bytes.trim_ascii_end()).map_err(|malformed| {
+        let value = json::parse(bytes.trim_ascii_end(), self.limits.dialogue_memory()).map_err(|malformed| {
             place.follow(&malformed.path);
             let what = malformed.describe(Position { line: number, column: 1 });
             DataError::Json {
@@ -95,7 +97,7 @@ impl Lines {
                 message: if malformed.error.is_eof() { format!("the line is cut off: {what}") } else { what },
                 place: Some(Box::new(place.clone())),
                 complete: number - 1,
-                advice: "each line must be one whole JSON object",
+                advice: if malformed.is_too_large { CUT } else { "each line must be one whole JSON object" },
             }
         })?;
         dialogue(&mut place, value).map_err(|problem| DataError::Field {

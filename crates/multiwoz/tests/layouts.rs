@@ -279,3 +279,39 @@ fn long_splits_come_in_parts() {
     let limits = reformer_multiwoz::Limits { dialogue_bytes: bytes * 100, ..reformer_multiwoz::Limits::default() };
     assert_eq!(sizes(limits), [100; 13], "long dialogues come in smaller parts");
 }
+
+/// Two layouts in one folder, and files that are nearly called like those that are read: nothing is passed over in silence.
+#[test]
+fn what_would_be_left_out_is_an_error() {
+    let one = json!([published_2_2("one")]);
+    let two = json!([published_2_2("two")]);
+    let logs = json!({ "A1": logged("a") });
+    let own = json!({ "turns": [{ "speaker": "user", "text": "Hello." }] });
+    let train = ("train/dialogues_001.json", &one);
+    let cases: [(&[(&str, &Value)], &[&str]); 10] = [
+        (&[train, ("train/dialogues_002.JSON", &two)], &["dialogues_002.JSON", "would be left out"]),
+        (&[train, ("train/more.jsonl", &own)], &["train/more.jsonl", "would be left out"]),
+        (&[train, ("train/more/dialogues_002.json", &two)], &["train/more is not named", "would be left out"]),
+        (&[train, ("dev/dialogues_001.json", &two), ("val/dialogues_001.json", &two)], &["val", "same split", "dev"]),
+        (
+            &[train, ("data.json", &logs)],
+            &["data.json lies beside", "train/dialogues_001.json", "only one would be read"],
+        ),
+        (&[train, ("own.jsonl", &own)], &["own.jsonl lies beside", "only one would be read"]),
+        (&[("data.json", &logs), ("train.json", &one)], &["train.json lies beside", "data.json"]),
+        (&[("train.json", &one), ("train.jsonl", &own)], &["train.jsonl lies beside", "train.json"]),
+        (&[("train.jsonl", &own), ("more.jsonl", &own)], &["several .jsonl files"]),
+        (&[("dev.json", &one), ("val.json", &two)], &["val.json is of the same split as", "dev.json"]),
+    ];
+    for (given, parts) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        put(folder.path(), &files(given));
+        says(parts[0], &Source::open(folder.path()).unwrap_err().to_string(), parts);
+        let path = folder.path().join("a.zip");
+        fs::write(&path, zipped(&files(given))).unwrap();
+        says(parts[0], &Source::open(path).unwrap_err().to_string(), parts);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), &files(&[train, ("val/dialogues_001.json", &two)]));
+    assert_eq!(Source::open(folder.path()).unwrap().split(Split::Dev).unwrap()[0].id, "two", "dev is also called val");
+}

@@ -164,13 +164,14 @@ fn a_folder_or_a_pipe_where_a_file_belongs_is_said() {
 #[test]
 fn lists_of_splits_that_are_none_are_said() {
     let data = json!({ "A": logged("a"), "B": logged("b") });
-    let cases: [(&[(&str, &[u8])], &[&str]); 6] = [
+    let cases: [(&[(&str, &[u8])], &[&str]); 7] = [
         (
             &[("valListFile.txt", b"A\n"), ("testListFile.txt", b"A.json\n")],
             &["valListFile.txt", "names A", "the other split's list"],
         ),
         (&[("valListFile.txt", b"A\n"), ("valListFile.json", b"B\n")], &["valListFile.", "lists the same split"]),
         (&[("valListFile.json", b"[\"A\", 5]")], &["valListFile.json", "no list of dialogues' ids"]),
+        (&[("valListFile.json", b"{\"A\": 1}")], &["valListFile.json", "no list of dialogues' ids"]),
         (&[("valListFile.json", b"[\"A\"")], &["valListFile.json", "no list of dialogues' ids"]),
         (&[("testListFile.txt", b"\xe4\n")], &["testListFile.txt", "not in UTF-8"]),
         (&[("testListFile.txt", b"\xff\xfeA\0")], &["testListFile.txt", "UTF-16"]),
@@ -198,4 +199,51 @@ fn flaws_are_counted_once_there_are_too_many_to_describe() {
     let flaws = check(folder.path());
     assert_eq!(flaws.len(), 10_001);
     says("many", &flaws[10_000].message, &["10 further flaws", "0 make something unreadable"]);
+}
+
+/// A small object takes a hundred times as much memory as its text: what a dialogue takes is bounded, too.
+#[test]
+fn values_take_no_more_memory_than_they_may() {
+    let limits = Limits { dialogue_bytes: 1 << 16, ..Limits::default() };
+    // Each of 16 bytes of JSON a byte: more than 3,000 in 64 KiB, of which a megabyte has room for fewer than 1,700.
+    let kinds = [("objects", "{\"\":0}", 1_300, 1_700), ("lists", "[0]", 5_000, 7_000)];
+    for (kind, value, fit, too_many) in kinds {
+        let values = |count: usize| vec![value; count].join(",");
+        let layouts: [(&str, &dyn Fn(usize) -> String, &str); 3] = [
+            (
+                SCHEMA_GUIDED,
+                &|count| format!("[{{\"dialogue_id\":\"a\",\"services\":[],\"turns\":[],\"x\":[{}]}}]", values(count)),
+                "in dialogue a, field `x[",
+            ),
+            (
+                DATA_JSON,
+                &|count| format!("{{\"A1\":{{\"log\":[],\"x\":[{}]}}}}", values(count)),
+                "in dialogue A1, field `x[",
+            ),
+            (OWN, &|count| format!("{{\"turns\":[],\"x\":[{}]}}", values(count)), "in dialogue in line 1, field `x["),
+        ];
+        for (file, text, place) in layouts {
+            let folder = tempfile::tempdir().unwrap();
+            put(folder.path(), &vec![(file.to_owned(), text(fit).into_bytes())]);
+            let source = Source::open_within(folder.path(), limits).unwrap();
+            assert!(
+                source.splits().into_iter().all(|split| source.parts(split).unwrap().all(|part| part.is_ok())),
+                "{kind}"
+            );
+            put(folder.path(), &vec![(file.to_owned(), text(too_many).into_bytes())]);
+            let error = source.split(source.splits()[0]).unwrap_err().to_string();
+            let parts =
+                [file.rsplit('/').next().unwrap(), place, "take more than 1048576 bytes of memory", "cut the dialogue"];
+            says(kind, &error, &parts);
+        }
+    }
+}
+
+#[test]
+fn a_million_flaws_are_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), &vec![(SCHEMA_GUIDED.to_owned(), format!("[{}0]", "0,".repeat(1_100_000)).into_bytes())]);
+    let flaws = check(folder.path());
+    assert_eq!(flaws.len(), 10_001);
+    says("many", &flaws[10_000].message, &["100000", "further flaws", "what comes after them was not looked at"]);
 }

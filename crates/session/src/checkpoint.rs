@@ -2,7 +2,7 @@
 //! trainer's business; the bytes of tensors are in `tensors.rs`, writing and keeping checkpoints in `checkpoints.rs`.
 
 use crate::config::read_value;
-use crate::tensors::{TensorSpec, parameters_sha256, read_tensors, sha256};
+use crate::tensors::{LARGEST_HEADER, TensorSpec, parameters_sha256, read_tensors, sha256, tensor_bytes};
 use crate::{SessionError, files, json};
 use reformer_tensor::Store;
 use serde::de::DeserializeOwned;
@@ -19,6 +19,8 @@ pub(crate) const OPTIMIZER: &str = "optimizer.safetensors";
 pub(crate) const STATE: &str = "state.json";
 /// A state has about a kilobyte: two hashes, some counters, the last losses.
 const LARGEST_STATE: u64 = 1 << 20;
+/// The most states that an optimizer keeps for a parameter; AdamW keeps two.
+const MOST_OPTIMIZER_STATES: u64 = 4;
 /// Hexadecimal digits of a SHA-256.
 const SHA256_DIGITS: usize = 64;
 
@@ -123,6 +125,21 @@ impl Checkpoint {
             }
             if sha256(file, bytes).map_err(SessionError::file("read", &path))? != record.sha256 {
                 return Err(SessionError::damaged(&path, "its SHA-256 is not the one that was saved"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the files are small enough for a model with these parameters. One that is missing is not: it is found later.
+    pub(crate) fn check_sizes(&self, parameters: &[TensorSpec]) -> Result<(), SessionError> {
+        let expected = tensor_bytes(parameters);
+        for (name, states) in [(PARAMETERS, 1), (OPTIMIZER, MOST_OPTIMIZER_STATES)] {
+            let path = self.path.join(name);
+            let most = expected.saturating_mul(states).saturating_add(LARGEST_HEADER);
+            let bytes = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+            if bytes > most {
+                let message = format!("it has {bytes} bytes, and a model as in config.json at most {most}");
+                return Err(SessionError::damaged(&path, message));
             }
         }
         Ok(())

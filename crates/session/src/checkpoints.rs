@@ -82,6 +82,18 @@ impl Checkpoints {
         }
     }
 
+    /// As [`Checkpoints::newest`], but files that are larger than a model with these parameters has are refused before they are
+    /// read: to find out that the rest of them is right, too, may take hours.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn newest_of(&self, parameters: &[TensorSpec]) -> Result<Option<Checkpoint>, SessionError> {
+        if let Some(newest) = self.all()?.pop() {
+            newest.check_sizes(parameters).map_err(|error| self.advise(error, &newest))?;
+        }
+        self.newest()
+    }
+
     /// The newest checkpoint that is whole, whatever lies above it.
     ///
     /// # Errors

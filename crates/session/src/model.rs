@@ -36,12 +36,11 @@ impl LoadedModel {
             ));
         }
         let checkpoints = run.checkpoints();
-        let newest =
-            checkpoints.newest()?.ok_or_else(|| SessionError::NoCheckpoint { path: run.path().join("checkpoints") })?;
+        let parameters = parameter_specs(&config.model);
+        let none = || SessionError::NoCheckpoint { path: run.path().join("checkpoints") };
+        let newest = checkpoints.newest_of(&parameters)?.ok_or_else(none)?;
         let mut store = backend.store();
-        newest
-            .read_parameters(&parameter_specs(&config.model), store.as_mut())
-            .map_err(|error| checkpoints.advise(error, &newest))?;
+        newest.read_parameters(&parameters, store.as_mut()).map_err(|error| checkpoints.advise(error, &newest))?;
         Ok(Self { config, tokenizer, step: newest.step(), store })
     }
 

@@ -15,7 +15,7 @@ use std::path::Path;
 /// Bytes before the header: its length, little-endian.
 const PREFIX_BYTES: u64 = 8;
 /// More than any model needs: two moments of 999 layers with 12 parameters each, 130 bytes an entry, are 3 MB.
-const LARGEST_HEADER: u64 = 1 << 24;
+pub(crate) const LARGEST_HEADER: u64 = 1 << 24;
 /// Elements that are read at a time.
 const READ_ELEMENTS: usize = 1 << 18;
 /// Tensors start at a multiple of this in the file; the header is filled up with spaces.
@@ -38,6 +38,14 @@ pub struct TensorSpec {
 /// The parameters of a model, in name order.
 pub fn parameter_specs(config: &ModelConfig) -> Vec<TensorSpec> {
     config.parameters().into_iter().map(|spec| TensorSpec { name: spec.name, shape: spec.shape }).collect()
+}
+
+/// Bytes of tensors, in a file or in memory.
+pub(crate) fn tensor_bytes(specs: &[TensorSpec]) -> u64 {
+    specs
+        .iter()
+        .map(|spec| (spec.shape.elements() as u64).saturating_mul(ELEMENT_BYTES as u64))
+        .fold(0, u64::saturating_add)
 }
 
 /// SHA-256 over all parameters in name order: for each its name, a zero byte, and its elements as little-endian f32.

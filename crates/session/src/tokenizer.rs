@@ -81,6 +81,11 @@ const KNOWN_KEYS: [(&str, &[&str]); 3] = [
         ],
     ),
 ];
+/// The longest word that byte pairs are learned from, in bytes; of a longer one pieces are. What learning takes grows with the
+/// square of a word: megabytes without a blank would take days.
+const LONGEST_WORD: usize = 256;
+/// A text is encoded in pieces of at most so many bytes: the library needs more than a hundred bytes of memory for each.
+const ENCODED_AT_ONCE: usize = 64 << 10;
 /// Two million tokens take about as much, far more than any text needs.
 const LARGEST_FILE: u64 = 1 << 26;
 
@@ -133,7 +138,8 @@ impl Tokenizer {
         let mut library = tokenizers::Tokenizer::new(BPE::default());
         library.with_pre_tokenizer(Some(ByteLevel::new(false, false, true)));
         library.with_decoder(Some(ByteLevel::new(false, false, true)));
-        library.train(&mut TrainerWrapper::from(trainer), texts).map_err(from_library)?;
+        let pieces = texts.flat_map(|text| short_words(text.as_ref()).map(str::to_owned).collect::<Vec<_>>());
+        library.train(&mut TrainerWrapper::from(trainer), pieces).map_err(from_library)?;
         let text = library.to_string(false).map_err(from_library)?;
         // Through the same door as a file, so that what was trained is checked as what is loaded.
         Self::from_json(&text).map_err(SessionError::Tokenizer)
@@ -213,7 +219,13 @@ impl Tokenizer {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, SessionError> {
         match &self.kind {
             Kind::Bytes => Ok(text.bytes().map(|byte| (SPECIAL_TOKENS.len() + usize::from(byte)) as u32).collect()),
-            Kind::BytePair(library) => Ok(library.encode_fast(text, false).map_err(from_library)?.get_ids().to_vec()),
+            Kind::BytePair(library) => {
+                let mut tokens = Vec::new();
+                for piece in pieces_of(text) {
+                    tokens.extend_from_slice(library.encode_fast(piece, false).map_err(from_library)?.get_ids());
+                }
+                Ok(tokens)
+            }
         }
     }
 
@@ -237,6 +249,42 @@ impl Tokenizer {
         }
         Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
+}
+
+/// A text cut where a word, or the blank between two, is longer than [`LONGEST_WORD`].
+fn short_words(text: &str) -> impl Iterator<Item = &str> {
+    let (mut begun, mut was_blank) = (0, false);
+    let cut = move |(at, character): (usize, char)| {
+        if character.is_whitespace() != was_blank {
+            (begun, was_blank) = (at, !was_blank);
+        }
+        let is_too_long = at + character.len_utf8() - begun > LONGEST_WORD;
+        if is_too_long {
+            begun = at;
+        }
+        is_too_long.then_some(at)
+    };
+    cut_at(text, text.char_indices().filter_map(cut))
+}
+
+/// A text in pieces of at most [`ENCODED_AT_ONCE`] bytes, cut before a blank where there is one.
+fn pieces_of(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let mut end = text.len();
+        if end > ENCODED_AT_ONCE {
+            end = (0..=ENCODED_AT_ONCE).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(end);
+            end = text[..end].rfind(' ').filter(|&at| at > 0).unwrap_or(end);
+        }
+        let (piece, rest) = text.split_at(end);
+        text = rest;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// A text in pieces that begin at its start and at these places.
+fn cut_at(text: &str, places: impl Iterator<Item = usize>) -> impl Iterator<Item = &str> {
+    let mut begin = 0;
+    places.chain([text.len()]).map(move |end| &text[std::mem::replace(&mut begin, end)..end])
 }
 
 impl std::fmt::Debug for Tokenizer {

@@ -161,3 +161,18 @@ fn a_dialogue_counts_every_byte_of_its_text_once() {
     let text: String = turns.iter().map(|(_, text)| text.as_str()).collect();
     assert_eq!(BYTE_PAIR.decode(&scored).unwrap(), text);
 }
+
+/// Megabytes without a blank, nothing but blanks, and many words: in time that grows with the text and not with its square.
+#[test]
+fn long_words_and_long_texts_take_no_longer_than_others() {
+    let letters: String =
+        (0..2_000_000_u32).map(|at| char::from(b'a' + (at.wrapping_mul(2_654_435_761) >> 29) as u8)).collect();
+    let began = std::time::Instant::now();
+    for text in [letters, " ".repeat(2_000_000), "\u{e9}word ".repeat(300_000)] {
+        let tokenizer = Tokenizer::train_byte_pair([&text].into_iter(), 300).unwrap();
+        let tokens = tokenizer.encode(&text).unwrap();
+        assert!(tokens.len() < text.len());
+        assert!(tokenizer.decode(&tokens).unwrap() == text, "a text became another");
+    }
+    assert!(began.elapsed() < std::time::Duration::from_secs(60), "it took {:?}", began.elapsed());
+}

@@ -164,6 +164,6 @@ fn copy_parameters(store: &mut dyn Store, model: &ModelConfig, other: &Path) -> 
     }
     let none = || SessionError::NoCheckpoint { path: run.path().join("checkpoints") };
     let checkpoints = run.checkpoints();
-    let newest = checkpoints.newest()?.ok_or_else(none)?;
+    let newest = checkpoints.newest_of(&specs)?.ok_or_else(none)?;
     Ok(newest.read_parameters(&specs, store).map_err(|error| checkpoints.advise(error, &newest))?)
 }

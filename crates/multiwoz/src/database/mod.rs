@@ -44,6 +44,8 @@ use std::path::Path;
 
 /// The longest file that is read. The longest that was published has 0.75 MB.
 const MOST_BYTES: u64 = 64 << 20;
+/// And the most memory that its values take.
+const MOST_MEMORY: usize = 1 << 30;
 
 /// All records, in the order of the files.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -92,7 +94,7 @@ fn read<R: Record>(folder: &Path) -> Result<Vec<R>, DatabaseError> {
     if bytes.len() as u64 > MOST_BYTES {
         return Err(no_json(format!("it is longer than {MOST_BYTES} bytes")));
     }
-    let value = json::parse(&bytes).map_err(|malformed| no_json(malformed.error.to_string()))?;
+    let value = json::parse(&bytes, MOST_MEMORY).map_err(|malformed| no_json(malformed.error.to_string()))?;
     let Value::Array(list) = value else { return Err(no_json("it is no list".to_owned())) };
     let record = |(at, value): (usize, Value)| {
         let name = ["name", "department", "trainID"].iter().find_map(|key| value.get(key)?.as_str().map(str::to_owned));

@@ -3,6 +3,8 @@
 // Each test file is a program of its own and needs but some of this.
 #![allow(dead_code)]
 
+pub mod folder;
+
 use reformer_multiwoz::{DataError, Dialogue, Source, Split};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

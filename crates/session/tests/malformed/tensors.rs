@@ -4,6 +4,7 @@ use crate::fixture::{Run, model, optimizer, refuse_all};
 use reformer_cpu::Cpu;
 use reformer_session::{SessionError, TensorSpec, parameter_specs};
 use reformer_tensor::Backend;
+use serde_json::Value;
 use std::fs::{self, File};
 use std::io::Write;
 
@@ -209,6 +210,24 @@ fn a_header_of_gigabytes_is_not_read() {
         error.to_string().contains("its header claims 3221225472 bytes, more than the 16777216 of any model"),
         "{error}"
     );
+}
+
+/// Its size and its hash may be those of `state.json`: that is not found out of terabytes that no model of this config has.
+#[test]
+fn files_of_terabytes_are_refused_before_they_are_read() {
+    for name in ["model.safetensors", "optimizer.safetensors"] {
+        let run = Run::new();
+        let (newest, bytes) = (run.newest(), 1_u64 << 42);
+        File::options().write(true).open(newest.path().join(name)).unwrap().set_len(bytes).unwrap();
+        let state = newest.path().join("state.json");
+        let mut value: Value = serde_json::from_str(&std::fs::read_to_string(&state).unwrap()).unwrap();
+        value[name.split('.').next().unwrap()]["bytes"] = bytes.into();
+        std::fs::write(&state, value.to_string()).unwrap();
+        let error = run.load().unwrap_err().to_string();
+        for part in [name, "it has 4398046511104 bytes, and a model as in config.json at most", "remove step-20"] {
+            assert!(error.contains(part), "expected {part:?} in: {error}");
+        }
+    }
 }
 
 #[test]
