@@ -46,8 +46,8 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "a mask off by one",
         file: ATTENTION,
-        text: "mask_unseen(lanes, logits, first, &current[0]);",
-        planted: "mask_unseen(lanes, logits, first + 1, &current[0]);",
+        text: "mask_unseen(lanes, &mut logits[..before], first, &current[0]);",
+        planted: "mask_unseen(lanes, &mut logits[..before], first + 1, &current[0]);",
         package: CPU,
         target: SUITE,
         caught_by: "two_threads::attention::lsh_odd",
