@@ -2,7 +2,7 @@
 
 use crate::{Bench, next_tokens, text_inputs};
 use reformer_model::{ModelConfig, Precision, evaluation_inputs, record};
-use reformer_tensor::{Backend, Instruction, Op, Plan};
+use reformer_tensor::{Backend, Op};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ impl Source {
             for instruction in plan.schedule.iter().map(|&at| &plan.program.instructions[at]) {
                 let own = work.entry(instruction.op.name()).or_default();
                 own.flops += instruction.op.flops(&plan.program, instruction);
-                own.bytes += operand_bytes(plan, instruction);
+                own.bytes += instruction.operand_bytes(&plan.program);
             }
         }
         Self { bench, work, runs: Vec::new() }
@@ -113,16 +113,6 @@ impl Source {
 pub fn places(sources: &[Source]) -> Vec<(&'static str, usize)> {
     let place = |op: &str| sources.iter().position(|source| source.work.contains_key(op));
     Op::NAMES.iter().filter_map(|&op| Some((op, place(op)?))).collect()
-}
-
-fn operand_bytes(plan: &Plan, instruction: &Instruction) -> u64 {
-    let updated = instruction.updates.iter().flat_map(|&(old, new)| [old, new]);
-    let operands = instruction.reads.iter().copied().chain(updated).chain(instruction.writes.iter().copied());
-    let bytes = operands.map(|id| {
-        let value = plan.program.info(id);
-        value.dtype.bytes(value.shape.elements()) as u64
-    });
-    bytes.sum()
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl Layout {
                      heads at a time (--memory-limit), a smaller vocabulary or a shorter --length",
                     value.name,
                     value.dtype.describe(value.shape),
-                    value.dtype.bytes(value.shape.elements()),
+                    value.bytes(),
                     limits.bytes()
                 )));
             }

@@ -101,8 +101,8 @@ impl Plan {
             locations: vec![Location::Nowhere; program.values.len()],
             slots: Vec::new(),
             live_bytes: Vec::with_capacity(schedule.len()),
-            state_bytes: program.states.iter().map(|state| bytes(program, state.value)).sum(),
-            input_bytes: program.inputs.iter().map(|&(_, id)| bytes(program, id)).sum(),
+            state_bytes: program.states.iter().map(|state| program.info(state.value).bytes()).sum(),
+            input_bytes: program.inputs.iter().map(|&(_, id)| program.info(id).bytes()).sum(),
             scratch_bytes: options.scratch_bytes,
             deaths: vec![Vec::new(); schedule.len()],
             schedule,
@@ -168,7 +168,7 @@ impl Plan {
                 values.push(LiveValue {
                     name: self.program.info(id).name.clone(),
                     scope,
-                    bytes: bytes(&self.program, id),
+                    bytes: self.program.info(id).bytes(),
                 });
             }
         }
@@ -207,13 +207,13 @@ impl Plan {
                 live += self.assign(id, &mut free);
             }
             self.live_bytes.push(live);
-            for id in touched(&instruction) {
+            for id in instruction.operands() {
                 let Location::Slot(slot) = self.location(id) else { continue };
                 let first_mention = !self.deaths[step].contains(&id);
                 if last_use[id.0 as usize] == step && first_mention {
                     self.deaths[step].push(id);
                     if !inherited.contains(&id) {
-                        live -= bytes(&self.program, id);
+                        live -= self.program.info(id).bytes();
                         if share {
                             free.push(slot);
                         }
@@ -225,7 +225,7 @@ impl Plan {
 
     /// Gives a value the smallest free slot that holds it; else the largest free one, grown; else a new one. Returns its bytes.
     fn assign(&mut self, id: ValueId, free: &mut Vec<usize>) -> u64 {
-        let need = bytes(&self.program, id);
+        let need = self.program.info(id).bytes();
         let best = free
             .iter()
             .enumerate()
@@ -247,16 +247,6 @@ impl Plan {
         self.locations[id.0 as usize] = Location::Slot(slot);
         need
     }
-}
-
-fn bytes(program: &Program, id: ValueId) -> u64 {
-    let value = program.info(id);
-    value.dtype.bytes(value.shape.elements()) as u64
-}
-
-fn touched(instruction: &crate::Instruction) -> impl Iterator<Item = ValueId> + '_ {
-    let updates = instruction.updates.iter().flat_map(|&(old, new)| [old, new]);
-    instruction.reads.iter().copied().chain(updates).chain(instruction.writes.iter().copied())
 }
 
 /// The instructions that an output or a state depends on.
@@ -284,7 +274,7 @@ fn needed(program: &Program) -> Vec<usize> {
 fn last_uses(program: &Program, schedule: &[usize]) -> Vec<usize> {
     let mut last = vec![0; program.values.len()];
     for (step, &at) in schedule.iter().enumerate() {
-        for id in touched(&program.instructions[at]) {
+        for id in program.instructions[at].operands() {
             last[id.0 as usize] = step;
         }
     }

@@ -44,6 +44,13 @@ pub struct Value {
     pub kind: ValueKind,
 }
 
+impl Value {
+    /// Bytes of its elements.
+    pub fn bytes(&self) -> u64 {
+        self.dtype.bytes(self.shape.elements()) as u64
+    }
+}
+
 /// One recorded operation. The executor's promise to a kernel: before it runs, the buffer of each update's new value
 /// holds the old value's content, whether or not the two share a slot.
 #[derive(Clone, PartialEq, Debug)]
@@ -58,6 +65,19 @@ pub struct Instruction {
     pub writes: Vec<ValueId>,
     /// Index into [`Program::scopes`].
     pub scope: usize,
+}
+
+impl Instruction {
+    /// Its operands: what it reads, both values of what it updates, what it writes.
+    pub fn operands(&self) -> impl Iterator<Item = ValueId> + '_ {
+        let updates = self.updates.iter().flat_map(|&(old, new)| [old, new]);
+        self.reads.iter().copied().chain(updates).chain(self.writes.iter().copied())
+    }
+
+    /// Bytes of its operands: what it moves at least.
+    pub fn operand_bytes(&self, program: &Program) -> u64 {
+        self.operands().map(|id| program.info(id).bytes()).sum()
+    }
 }
 
 /// A reversible half of a block: instructions that add shares to one stream, so that the stream's earlier value can

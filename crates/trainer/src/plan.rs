@@ -82,9 +82,6 @@ fn is_moment(state: &StateSpec) -> bool {
 }
 
 fn state_bytes(plan: &Plan, wanted: &dyn Fn(&StateSpec) -> bool) -> u64 {
-    let bytes = |state: &StateSpec| {
-        let value = plan.program.info(state.value);
-        value.dtype.bytes(value.shape.elements()) as u64
-    };
+    let bytes = |state: &StateSpec| plan.program.info(state.value).bytes();
     plan.program.states.iter().filter(|state| wanted(state)).map(bytes).sum()
 }

@@ -1,6 +1,6 @@
 //! Where the time of steps goes, op by op: `train --profile`. Measuring is the backend's (`Prepared::run_timed`).
 
-use reformer_tensor::{Instruction, Plan};
+use reformer_tensor::Plan;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -46,20 +46,9 @@ impl Profile {
             own.count += 1;
             own.seconds += seconds;
             own.flops += instruction.op.flops(&plan.program, instruction);
-            own.bytes += operand_bytes(plan, instruction);
+            own.bytes += instruction.operand_bytes(&plan.program);
         }
     }
-}
-
-/// Bytes that an instruction moves at least.
-fn operand_bytes(plan: &Plan, instruction: &Instruction) -> u64 {
-    let updated = instruction.updates.iter().flat_map(|&(old, new)| [old, new]);
-    let operands = instruction.reads.iter().copied().chain(updated).chain(instruction.writes.iter().copied());
-    let bytes = operands.map(|id| {
-        let value = plan.program.info(id);
-        value.dtype.bytes(value.shape.elements()) as u64
-    });
-    bytes.sum()
 }
 
 /// A table: of each op a step's launches, milliseconds, share, GFLOP/s, and the speed at which its operands pass; the slowest first.

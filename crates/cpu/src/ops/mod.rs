@@ -110,10 +110,7 @@ pub(crate) fn scratch_bytes(program: &Program, environment: &Environment) -> u64
         let Op::AttentionCached(op) = &instruction.op else { return None };
         Some(list_bytes(op, rows(program, instruction)))
     });
-    let outputs = program.outputs.iter().map(|&(_, id)| {
-        let value = program.info(id);
-        value.dtype.bytes(value.shape.elements()) as u64
-    });
+    let outputs = program.outputs.iter().map(|&(_, id)| program.info(id).bytes());
     buffers(program, environment).bytes()
         + environment.threads as u64 * product::PACKING_BYTES
         + lists.max().unwrap_or(0)
