@@ -2,7 +2,7 @@
 //! two layers (local, LSH) of width 512, vocabulary 8,192, the CPU with all cores. The speed of memory is in `machine.rs`.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use reformer_benches::{Bench, criterion, next_tokens};
+use reformer_benches::{Bench, criterion, decoding_model, next_tokens};
 use reformer_cpu::Cpu;
 use reformer_model::{ModelConfig, Precision, evaluation_inputs, record};
 use reformer_tensor::Inputs;
@@ -24,17 +24,7 @@ struct Conversations {
 
 impl Conversations {
     fn new(backend: &Cpu, precision: Precision, count: usize) -> Self {
-        let config = ModelConfig {
-            vocabulary: 8192,
-            width: 512,
-            heads: 8,
-            feed_forward: 2048,
-            layers: 2,
-            buckets: vec![32],
-            max_positions: 1 << 16,
-            precision,
-            ..ModelConfig::chat()
-        };
+        let config = decoding_model(precision);
         let mut bench = Bench::of_model(backend, &config, false);
         bench.add(backend, &record::decoding(&config, PREFILL_ROWS, count, count), Inputs::new());
         bench.add(backend, &record::decoding(&config, count, count, count), Inputs::new());

@@ -3,9 +3,10 @@
 
 #![allow(clippy::print_stdout, reason = "an example that measures prints what it measured")]
 
+use reformer_benches::{Bench, decoding_model, next_tokens};
 use reformer_cpu::Cpu;
-use reformer_model::{ModelConfig, Precision, evaluation_inputs, initial_parameter, record};
-use reformer_tensor::{Backend, Checks, HostTensor, Inputs, Key, Plan, PlanOptions, Prepared, Store, shape};
+use reformer_model::{ModelConfig, Precision, evaluation_inputs, record};
+use reformer_tensor::{Backend, Checks, Inputs, Plan, PlanOptions, Prepared, Store};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -41,25 +42,10 @@ struct Model {
 }
 
 impl Model {
-    fn new(precision: Precision, batch: usize) -> Result<Self, Failure> {
-        let config = ModelConfig {
-            vocabulary: 8192,
-            width: 512,
-            heads: 8,
-            feed_forward: 2048,
-            layers: 2,
-            buckets: vec![32],
-            max_positions: 1 << 16,
-            precision,
-            ..ModelConfig::chat()
-        };
-        let backend = Cpu::new(0);
-        let mut store = backend.store();
-        for spec in config.parameters() {
-            store.declare(&spec.name, spec.shape, spec.stored)?;
-            store.write(&spec.name, &initial_parameter(&spec, Key::from_seed(1)))?;
-        }
-        Ok(Self { config, backend, store, batch })
+    fn new(precision: Precision, batch: usize) -> Self {
+        let (config, backend) = (decoding_model(precision), Cpu::new(0));
+        let store = Bench::of_model(&backend, &config, false).store;
+        Self { config, backend, store, batch }
     }
 
     /// Bytes of the weights that a token reads whole.
@@ -76,17 +62,9 @@ impl Model {
     }
 
     /// The next `rows` tokens, each conversation's at `position` and on.
-    fn inputs(&self, rows: usize, position: usize, conversations: usize) -> Inputs {
+    fn inputs(&self, rows: usize, position: usize) -> Inputs {
         let mut inputs = evaluation_inputs(&self.config);
-        let mut put = |name: &str, data: Vec<u32>| {
-            inputs.insert(name.to_owned(), HostTensor::u32(shape![data.len()], data));
-        };
-        let vocabulary = self.config.vocabulary as f64;
-        let token = |row: usize| (Key::from_seed(3).uniform((position + row) as u64) * vocabulary) as u32;
-        put("tokens", (0..rows).map(token).collect());
-        put("positions", (0..rows).map(|row| (position + row / conversations) as u32).collect());
-        put("cache_rows", (0..rows).map(|row| (row % conversations) as u32).collect());
-        put("chosen", (0..rows.min(self.batch)).map(|row| row as u32).collect());
+        next_tokens(&mut inputs, &self.config, position, self.batch, rows, rows.min(self.batch));
         inputs
     }
 
@@ -96,7 +74,7 @@ impl Model {
         let (mut tokens, start) = (0, Instant::now());
         let each = PREFILL_ROWS / self.batch;
         for position in (from..to).step_by(each) {
-            let inputs = self.inputs(PREFILL_ROWS, position, self.batch);
+            let inputs = self.inputs(PREFILL_ROWS, position);
             prefill.run(self.store.as_mut(), &inputs)?;
             tokens += PREFILL_ROWS;
         }
@@ -108,7 +86,7 @@ impl Model {
         let mut best = f64::INFINITY;
         for repeat in 0..REPEATS {
             let inputs: Vec<Inputs> =
-                (0..TIMED).map(|token| self.inputs(self.batch, context + repeat * TIMED + token, self.batch)).collect();
+                (0..TIMED).map(|token| self.inputs(self.batch, context + repeat * TIMED + token)).collect();
             let start = Instant::now();
             for inputs in &inputs {
                 step.run(self.store.as_mut(), inputs)?;
@@ -125,7 +103,7 @@ fn main() -> Result<(), Failure> {
     for precision in [Precision::F32, Precision::Bf16] {
         let mut single = 0.0;
         for batch in [1, 8] {
-            let mut model = Model::new(precision, batch)?;
+            let mut model = Model::new(precision, batch);
             let bytes = model.weight_bytes() as f64;
             let mut step = model.prepare(batch)?;
             let mut filled = 0;

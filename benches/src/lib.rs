@@ -7,7 +7,7 @@ use criterion::Criterion;
 use reformer_autodiff::Optimiser;
 use reformer_cpu::Cpu;
 use reformer_gpu::{AdapterKind, Choice, Gpu};
-use reformer_model::{LayerKind, MemoryChoice, ModelConfig, initial_parameter, random_inputs, record};
+use reformer_model::{LayerKind, MemoryChoice, ModelConfig, Precision, initial_parameter, random_inputs, record};
 use reformer_tensor::{
     Backend, Checks, DType, HostTensor, Inputs, Key, Plan, PlanOptions, Prepared, Program, Store, shape,
 };
@@ -72,6 +72,21 @@ pub fn text_model(kind: LayerKind, length: usize) -> ModelConfig {
         buckets: bucket_factors(length, chat.window),
         max_positions: length,
         ..chat
+    }
+}
+
+/// The model of decoding's figures: two layers (local, LSH) of width 512, feed-forward 2,048, vocabulary 8,192.
+pub fn decoding_model(precision: Precision) -> ModelConfig {
+    ModelConfig {
+        vocabulary: 8192,
+        width: 512,
+        heads: 8,
+        feed_forward: 2048,
+        layers: 2,
+        buckets: vec![32],
+        max_positions: 1 << 16,
+        precision,
+        ..ModelConfig::chat()
     }
 }
 
