@@ -243,9 +243,8 @@ impl Group {
     /// Of `count` keys from slot `first` on: where those that all queries see begin, and where they end.
     #[inline(always)]
     pub fn seen_by_some(&self, first: usize, count: usize) -> (usize, usize) {
-        let end = (self.first + 1).max(first) - first;
-        let end = end.min(count);
-        (self.all.max(first).saturating_sub(first).min(end), end)
+        let end = (self.first + 1).saturating_sub(first).min(count);
+        (self.all.saturating_sub(first).min(end), end)
     }
 
     /// The group's rows of an activation, and the same as columns. Lanes without a query hold zeros.
