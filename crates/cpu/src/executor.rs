@@ -114,8 +114,7 @@ fn refused_memory(plan: &Plan, error: BackendError) -> BackendError {
 fn check_places(plan: &Plan) -> Result<(), BackendError> {
     for &at in &plan.schedule {
         let instruction = &plan.program.instructions[at];
-        let changed: Vec<ValueId> =
-            instruction.updates.iter().map(|&(_, new)| new).chain(instruction.writes.iter().copied()).collect();
+        let changed: Vec<ValueId> = instruction.results().collect();
         for (index, &id) in changed.iter().enumerate() {
             let others = instruction.reads.iter().chain(&changed[..index]);
             if others.into_iter().any(|&other| plan.location(other) == plan.location(id)) {

@@ -37,7 +37,7 @@ impl GpuPrepared {
     pub(crate) fn check_faults(&self, words: &[u32]) -> Result<(), RunError> {
         let Some(step) = words.iter().position(|&word| word != 0) else { return Ok(()) };
         let instruction = &self.plan.program.instructions[self.plan.schedule[step]];
-        let streams = instruction.updates.iter().map(|&(_, new)| new).chain(instruction.writes.iter().copied());
+        let streams = instruction.results();
         let fraction = streams
             .filter_map(|id| match self.plan.program.info(id).dtype {
                 DType::Fixed { fraction_bits } => Some(i32::from(fraction_bits)),
@@ -69,8 +69,7 @@ impl GpuPrepared {
     fn last_writer(&self, slot: usize) -> (&'static str, String) {
         let writer =
             self.plan.schedule.iter().rev().map(|&at| &self.plan.program.instructions[at]).find(|instruction| {
-                let mut results =
-                    instruction.updates.iter().map(|&(_, new)| new).chain(instruction.writes.iter().copied());
+                let mut results = instruction.results();
                 results.any(|id| self.plan.location(id) == Location::Slot(slot))
             });
         writer.map_or(("nothing", String::new()), |instruction| {

@@ -123,7 +123,7 @@ impl OraclePrepared {
         let reads: Vec<&Array> = instruction.reads.iter().map(|&id| self.value(id, store)).collect();
         ops::run(&instruction.op, &reads, &mut updates, &mut writes)
             .map_err(|fault| fault.named(program, instruction))?;
-        let results = instruction.updates.iter().map(|&(_, new)| new).chain(instruction.writes.iter().copied());
+        let results = instruction.results();
         for (id, array) in results.zip(updates.into_iter().chain(writes)) {
             self.put(id, array, store);
         }

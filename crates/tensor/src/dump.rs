@@ -26,9 +26,8 @@ fn list(program: &Program, ids: impl Iterator<Item = ValueId>) -> String {
 
 fn line(program: &Program, at: usize) -> String {
     let instruction = &program.instructions[at];
-    let results = instruction.updates.iter().map(|&(_, new)| new).chain(instruction.writes.iter().copied());
-    let shapes: Vec<String> = results
-        .clone()
+    let shapes: Vec<String> = instruction
+        .results()
         .map(|id| {
             let info = program.info(id);
             format!("{} {} {}", value(program, id), info.dtype, info.shape)
@@ -99,8 +98,8 @@ impl fmt::Display for Plan {
         }
         for (step, &at) in self.schedule.iter().enumerate() {
             let instruction = &self.program.instructions[at];
-            let results = instruction.updates.iter().map(|&(_, new)| new).chain(instruction.writes.iter().copied());
-            let places: Vec<String> = results
+            let places: Vec<String> = instruction
+                .results()
                 .map(|id| match self.location(id) {
                     Location::Slot(slot) => format!("slot {slot}"),
                     Location::State(_) => "state".to_owned(),

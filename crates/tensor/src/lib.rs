@@ -15,6 +15,7 @@
 //! assert_eq!(plan.peak_bytes(), 64 * 4 + 4);
 //! ```
 
+mod alive;
 mod backend;
 mod dtype;
 mod dump;
@@ -26,12 +27,13 @@ mod plan;
 mod program;
 mod shape;
 
+pub use alive::LiveValue;
 pub use backend::{Backend, BackendError, Checks, IMPOSSIBLE_BYTES, Inputs, Outputs, Prepared, RunError, Store};
 pub use dtype::DType;
 pub use error::{PlanError, RecordError};
 pub use host::{HostData, HostTensor};
 pub use key::Key;
 pub use op::{Activation, CachePattern, Direction, Dropout, HeadRange, Op, Pattern, PositionKind};
-pub use plan::{LiveValue, Location, Plan, PlanOptions, Slot};
+pub use plan::{Location, Plan, PlanOptions, Slot};
 pub use program::{Half, Instruction, Program, StateSpec, Tensor, Value, ValueId, ValueKind};
 pub use shape::Shape;

@@ -50,17 +50,6 @@ pub struct Slot {
     pub bytes: u64,
 }
 
-/// A value that is alive at the peak.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LiveValue {
-    /// Its name.
-    pub name: String,
-    /// Where it was recorded.
-    pub scope: String,
-    /// Its size.
-    pub bytes: u64,
-}
-
 /// A schedule with buffers.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Plan {
@@ -81,7 +70,7 @@ pub struct Plan {
     /// Bytes that the backend takes beside.
     pub scratch_bytes: u64,
     /// For each scheduled instruction, the values that die with it.
-    deaths: Vec<Vec<ValueId>>,
+    pub(crate) deaths: Vec<Vec<ValueId>>,
 }
 
 impl Plan {
@@ -140,40 +129,6 @@ impl Plan {
     pub fn peak_step(&self) -> usize {
         let most = self.live_bytes.iter().copied().max().unwrap_or(0);
         self.live_bytes.iter().position(|&bytes| bytes == most).unwrap_or(0)
-    }
-
-    /// The temporaries alive at [`Plan::peak_step`], largest first.
-    pub fn alive_at_peak(&self) -> Vec<LiveValue> {
-        let peak = self.peak_step();
-        let mut alive: Vec<(ValueId, String)> = Vec::new();
-        for (step, &at) in self.schedule.iter().enumerate().take(peak + 1) {
-            let instruction = &self.program.instructions[at];
-            let scope = &self.program.scopes[instruction.scope];
-            for id in instruction.updates.iter().map(|&(_, new)| new).chain(instruction.writes.iter().copied()) {
-                if matches!(self.location(id), Location::Slot(_)) {
-                    alive.push((id, scope.clone()));
-                }
-            }
-            if step < peak {
-                alive.retain(|(id, _)| !self.deaths[step].contains(id));
-            }
-        }
-        // An update in place is one buffer under two names: the newer speaks for it.
-        let mut seen = Vec::new();
-        let mut values: Vec<LiveValue> = Vec::new();
-        for (id, scope) in alive.into_iter().rev() {
-            let location = self.location(id);
-            if !seen.contains(&location) {
-                seen.push(location);
-                values.push(LiveValue {
-                    name: self.program.info(id).name.clone(),
-                    scope,
-                    bytes: self.program.info(id).bytes(),
-                });
-            }
-        }
-        values.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
-        values
     }
 
     fn place(&mut self, last_use: &[usize], share: bool) {
@@ -257,9 +212,8 @@ fn needed(program: &Program) -> Vec<usize> {
     }
     let mut schedule = Vec::new();
     for (at, instruction) in program.instructions.iter().enumerate().rev() {
-        let results = || instruction.updates.iter().map(|&(_, new)| new).chain(instruction.writes.iter().copied());
-        let runs = results().any(|id| wanted[id.0 as usize] || matches!(program.info(id).kind, ValueKind::State(_)));
-        if runs {
+        let is_needed = |id: ValueId| wanted[id.0 as usize] || matches!(program.info(id).kind, ValueKind::State(_));
+        if instruction.results().any(is_needed) {
             schedule.push(at);
             for id in instruction.reads.iter().copied().chain(instruction.updates.iter().map(|&(old, _)| old)) {
                 wanted[id.0 as usize] = true;

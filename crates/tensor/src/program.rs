@@ -74,6 +74,11 @@ impl Instruction {
         self.reads.iter().copied().chain(updates).chain(self.writes.iter().copied())
     }
 
+    /// What it makes: the new values of what it updates, and what it writes.
+    pub fn results(&self) -> impl Iterator<Item = ValueId> + '_ {
+        self.updates.iter().map(|&(_, new)| new).chain(self.writes.iter().copied())
+    }
+
     /// Bytes of its operands: what it moves at least.
     pub fn operand_bytes(&self, program: &Program) -> u64 {
         self.operands().map(|id| program.info(id).bytes()).sum()

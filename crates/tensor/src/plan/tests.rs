@@ -121,3 +121,35 @@ fn ten_thousand_operations_plan_quickly() {
     assert_eq!(plan.slots.len(), 2, "a chain needs two slots");
     assert!(matches!(plan.location(x.id), Location::Slot(_)));
 }
+
+/// Values by the parity of their shapes; an update in place is counted once, also where it makes another kind of it.
+#[test]
+fn parts_of_what_is_alive_make_up_the_whole() {
+    let mut program = Program::new();
+    let norm = norm(&mut program, 8);
+    let weight = program.state("weight", shape![8, 8], DType::F32);
+    let gradients = NormParameters {
+        gamma: program.state("dgamma", shape![8], DType::F32),
+        beta: program.state("dbeta", shape![8], DType::F32),
+    };
+    let x = program.input("x", shape![2, 8], DType::F32);
+    let zeros = program.zeros("dx", shape![2, 8]);
+    let query = program.project_heads(heads(), x, norm, &[weight], &["query"])[0];
+    let dx = program.layer_norm_gradient(x, norm.gamma, query, zeros, gradients);
+    let value = program.project_heads(heads(), x, norm, &[weight], &["value"])[0];
+    program.output("dx", dx);
+    program.output("value", value);
+    for share_slots in [true, false] {
+        let plan = Plan::new(&program, &PlanOptions { share_slots, ..PlanOptions::default() }).unwrap();
+        let parts =
+            plan.live_bytes_by::<2>(|value, maker| usize::from(value.name == "query" || maker.op.name() == "zeros"));
+        let bytes = 2 * 8 * 4;
+        // The zeros, the query with them, then the gradient in the zeros' place or beside them, and at last it and the value.
+        let third = if share_slots { [bytes, bytes] } else { [bytes, 2 * bytes] };
+        let expected = [[0, bytes], [0, 2 * bytes], third, [2 * bytes, 0]];
+        assert_eq!(parts, expected, "sharing {share_slots}: {plan}");
+        let sums: Vec<u64> = parts.iter().map(|parts| parts.iter().sum()).collect();
+        assert_eq!(sums, plan.live_bytes);
+        assert_eq!(plan.alive_at_peak().len() as u64 * bytes, plan.live_bytes[plan.peak_step()]);
+    }
+}
