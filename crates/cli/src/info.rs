@@ -76,6 +76,9 @@ fn text(
         "step        {} × {} rows of {} tokens, learning rate {}, seed {}\n",
         training["accumulate"], training["batch"], training["length"], training["learning_rate"], training["seed"]
     );
+    for machine in &config.machines {
+        text += &format!("machine     {machine}\n");
+    }
     let of = match &training["steps"] {
         Value::Null => format!("for {} minutes", training["minutes"]),
         steps => format!("of {steps} steps"),

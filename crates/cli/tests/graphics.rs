@@ -23,6 +23,10 @@ fn a_run_on_the_gpu_learns_and_talks() {
     // Behind the adapter stands which variant of the product was chosen for it.
     let on_which = plan["adapter"].as_str().expect("a name");
     assert!(on_which.starts_with(&format!("{adapter}, product ")), "{on_which}, not {adapter}");
+    // And the run keeps it.
+    let config = std::fs::read_to_string(folder.path().join("run/config.json")).expect("a run has a config");
+    let config: serde_json::Value = serde_json::from_str(&config).expect("it is JSON");
+    assert_eq!(config["machines"], serde_json::json!([format!("gpu ({on_which})")]));
     let steps = events("step");
     assert!(positive(steps[11], "loss") < positive(steps[0], "loss"), "nothing was learned");
 

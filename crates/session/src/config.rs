@@ -17,7 +17,7 @@ pub(crate) const LARGEST_CONFIG: u64 = 1 << 20;
 /// Characters of a value that a message quotes.
 const LONGEST_VALUE: usize = 200;
 
-/// What a run is. Everything that decides its bits is in here.
+/// What a run is. Everything that decides its bits is in here, and the machines that computed them.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunConfig {
@@ -29,12 +29,25 @@ pub struct RunConfig {
     pub training: Value,
     /// Where the text came from.
     pub data: Value,
+    /// What it has run on, the first one first, each once: the backend, its adapter, and which variant of a kernel was measured
+    /// to be the fastest there. A record: a run may go on anywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub machines: Vec<String>,
 }
 
 impl RunConfig {
     /// A config in the current format.
     pub fn new(model: ModelConfig, training: Value, data: Value) -> Self {
-        Self { format: CONFIG_FORMAT, model, training, data }
+        Self { format: CONFIG_FORMAT, model, training, data, machines: Vec::new() }
+    }
+
+    /// Notes what it runs on, and says whether that is new.
+    pub fn note_machine(&mut self, machine: &str) -> bool {
+        let is_new = !self.machines.iter().any(|known| known == machine);
+        if is_new {
+            self.machines.push(machine.to_owned());
+        }
+        is_new
     }
 
     /// Reads what was found in `file`.
@@ -106,7 +119,8 @@ mod tests {
     use serde_json::json;
 
     fn parse(change: impl FnOnce(&mut Value)) -> Result<RunConfig, String> {
-        let config = RunConfig::new(ModelConfig::tiny(), json!({"steps": 3}), json!({"source": "sample"}));
+        let mut config = RunConfig::new(ModelConfig::tiny(), json!({"steps": 3}), json!({"source": "sample"}));
+        assert!(config.note_machine("cpu (portable, 1 thread)") && !config.note_machine("cpu (portable, 1 thread)"));
         let mut value = serde_json::to_value(config).unwrap();
         change(&mut value);
         RunConfig::parse(Path::new("runs/run-0001/config.json"), &value.to_string()).map_err(|error| error.to_string())
@@ -117,11 +131,14 @@ mod tests {
         let config = parse(|_| {}).unwrap();
         assert_eq!(config.model, ModelConfig::tiny());
         assert_eq!(config.training, json!({"steps": 3}));
+        assert_eq!(config.machines, ["cpu (portable, 1 thread)"]);
+        let older = parse(|v| _ = v.as_object_mut().unwrap().remove("machines")).unwrap();
+        assert!(older.machines.is_empty());
     }
 
     #[test]
     fn each_mistake_names_file_field_and_value() {
-        let cases: [(fn(&mut Value), &[&str]); 8] = [
+        let cases: [(fn(&mut Value), &[&str]); 9] = [
             (|v| v["extra"] = 1.into(), &["unknown field `extra`"]),
             (|v| v["model"]["hedas"] = 4.into(), &["`model`", "unknown field `hedas`"]),
             (|v| v["model"]["heads"] = "four".into(), &["`model`", "`heads` is \"four\"", "expected usize"]),
@@ -132,6 +149,7 @@ mod tests {
             ),
             (|v| v["model"]["heads"] = 0.into(), &["`heads` is 0", "at least 1"]),
             (|v| v["format"] = 2.into(), &["`format` is 2"]),
+            (|v| v["machines"] = json!([7]), &["`machines` is [7]"]),
             (|v| *v = json!([]), &["not a JSON object"]),
         ];
         for (change, parts) in cases {

@@ -28,7 +28,7 @@ impl<'a> Trainer<'a> {
     /// An impossible config, or for a run that goes on another one than it began with; data with nothing to learn from, or
     /// that has changed; a step that doesn't fit into memory; whatever is wrong with the folder.
     pub fn new(setup: Setup<'a>, start: Start) -> Result<Self, TrainError> {
-        let Setup { backend, run, lock, config, corpus, memory, clock } = setup;
+        let Setup { backend, run, lock, mut config, corpus, memory, clock } = setup;
         config.model.validate().map_err(TrainError::Model)?;
         let training = TrainingConfig::of(&run, &config)?;
         let Corpus { train, dev, .. } = corpus;
@@ -47,7 +47,9 @@ impl<'a> Trainer<'a> {
                 (0, TrainerState { data, ..TrainerState::default() }, None)
             }
             Start::Resume(checkpoint) => {
-                refuse_differences(&run, &run.read_config()?, &config)?;
+                let begun: RunConfig = run.read_config()?;
+                refuse_differences(&run, &begun, &config)?;
+                config.machines = begun.machines;
                 let read = |store: &mut dyn Store| {
                     let state: SavedState<TrainerState> = checkpoint.state()?;
                     state.trainer.check(state.step, &training).map_err(|lie| checkpoint.damaged_state(&lie))?;
@@ -82,7 +84,9 @@ impl<'a> Trainer<'a> {
             return Err(run.checkpoints().advise(checkpoint.damaged_state(&lie), checkpoint).into());
         }
         picture::check_place(&run.picture_path())?;
-        if start == Start::Fresh {
+        // Where a finished run is only told of again, nothing is computed.
+        let is_new = !state.finished && config.note_machine(&format!("{} ({})", backend.name(), backend.adapter()));
+        if is_new || start == Start::Fresh {
             run.write_config(&config)?;
         }
         let metrics = Metrics::open(&run.metrics_path(), step)?;

@@ -1,6 +1,8 @@
 //! Stopped, killed and resumed runs are the same runs.
 
 use crate::fixture::{Run, copy, training};
+use reformer_cpu::Cpu;
+use reformer_tensor::Backend;
 use reformer_trainer::{Control, Event, Outcome};
 use std::io::Write;
 
@@ -77,6 +79,26 @@ fn a_finished_run_is_done_again_and_trains_nothing() {
     assert_eq!(again.parameters_sha256, first.parameters_sha256);
     assert_eq!((again.steps, again.tokens, again.loss, again.seconds), (5, first.tokens, first.loss, first.seconds));
     assert_eq!(run.metrics(), before);
+}
+
+/// Where it goes on is noted in its config, once for each machine, and is nobody's mistake.
+#[test]
+fn a_run_notes_the_machines_that_computed_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let alone = Run::new(folder.path(), &training(4));
+    alone
+        .run(false, &mut |event| if matches!(event, Event::Step(_)) { Control::Stop } else { Control::Continue })
+        .unwrap();
+    let by_two = Run { backend: Box::new(Cpu::new(2)), ..Run::new(folder.path(), &training(4)) };
+    by_two
+        .run(true, &mut |event| if matches!(event, Event::Step(_)) { Control::Stop } else { Control::Continue })
+        .unwrap();
+    alone.finish(true);
+    // Only told of again.
+    Run { backend: Box::new(Cpu::new(3)), ..Run::new(folder.path(), &training(4)) }.finish(true);
+    let machines = by_two.run_folder().read_config().unwrap().machines;
+    let expected: Vec<String> = [1, 2].map(|threads| format!("cpu ({})", Cpu::new(threads).adapter())).to_vec();
+    assert_eq!(machines, expected);
 }
 
 #[test]
