@@ -6,7 +6,7 @@ use crate::environment::Level;
 use crate::product::Matrix;
 use crate::several_rows::{LEAST_ROWS, SeveralRows};
 use crate::simd::{self, Arithmetic, Kernel};
-use crate::weight::Weight;
+use crate::weight::{Weight, from_bf16, from_f16};
 use rayon::prelude::*;
 use reformer_tensor::op::PRODUCT_BLOCK;
 
@@ -14,10 +14,10 @@ use reformer_tensor::op::PRODUCT_BLOCK;
 pub(crate) const MOST_ROWS: usize = 8;
 /// Sums of all rows that are in a cache together, 32 KiB: for one row, columns that lie in a few pages one after another.
 const SUMS: usize = 8192;
-/// Columns that are widened together; with those of [`TERMS`] they stay in the first-level cache.
+/// Columns that are taken together; with the rows of [`TERMS`] they stay in the first-level cache.
 const WIDE: usize = 256;
 /// Terms that are taken together, so that sums are loaded and stored once for all of them.
-const TERMS: usize = 4;
+const TERMS: usize = 8;
 /// Elements of a weight from which threads share its columns: reading fewer takes no longer than waking a thread.
 const SHARED: usize = 1 << 17;
 
@@ -78,11 +78,22 @@ impl Kernel for FewRows<'_> {
 
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
-        let Piece { k, a, weight, stride, mut out, accumulate } = self.0;
+        match self.0.weight {
+            Weight::Single(data) => self.0.run::<A, _>(data, |number| number),
+            Weight::F16(data) => self.0.run::<A, _>(data, from_f16),
+            Weight::Bf16(data) => self.0.run::<A, _>(data, from_bf16),
+        }
+    }
+}
+
+impl Piece<'_> {
+    /// The product, with the weight's elements widened as they are read.
+    #[inline(always)]
+    fn run<A: Arithmetic, T: Copy>(self, weight: &[T], widen: impl Fn(T) -> f32 + Copy) {
+        let Piece { k, a, stride, mut out, accumulate, .. } = self;
         let (m, n) = (out.len(), out[0].len());
         let panel = SUMS / m;
         let mut all_sums = [0.0f32; SUMS];
-        let mut wide = [[0.0f32; WIDE]; TERMS];
         for first in (0..n).step_by(panel) {
             let width = panel.min(n - first);
             let sums = &mut all_sums[..m * width];
@@ -91,26 +102,15 @@ impl Kernel for FewRows<'_> {
                 sums.fill(0.0);
                 for term in (start..end).step_by(TERMS) {
                     let terms = TERMS.min(end - term);
+                    // Where fewer terms are left, the last rows are not looked at.
+                    let own: [usize; TERMS] = std::array::from_fn(|own| term + own.min(terms - 1));
                     for column in (0..width).step_by(WIDE) {
                         let columns = WIDE.min(width - column);
-                        let at = |own: usize| (term + own) * stride + first + column;
-                        // Where fewer terms are left, the last rows are not looked at.
-                        let rows: [&[f32]; TERMS] = match weight {
-                            Weight::Single(data) => std::array::from_fn(|own| {
-                                let at = at(own.min(terms - 1));
-                                &data[at..at + columns]
-                            }),
-                            Weight::F16(_) | Weight::Bf16(_) => {
-                                for (own, wide) in wide[..terms].iter_mut().enumerate() {
-                                    weight.widen(at(own), &mut wide[..columns]);
-                                }
-                                wide.each_ref().map(|wide| &wide[..columns])
-                            }
-                        };
+                        let rows = own.map(|term| &weight[term * stride + first + column..][..columns]);
                         for row in 0..m {
-                            let at = |own: usize| row * a.row_stride + (term + own) * a.column_stride;
-                            let factors: [f32; TERMS] = std::array::from_fn(|own| a.data[at(own.min(terms - 1))]);
-                            add::<A>(&mut sums[row * width + column..][..columns], &factors[..terms], rows);
+                            let factors = own.map(|term| a.data[row * a.row_stride + term * a.column_stride]);
+                            let sums = &mut sums[row * width + column..][..columns];
+                            add::<A, T>(sums, &factors[..terms], rows, widen);
                         }
                     }
                 }
@@ -129,17 +129,17 @@ impl Kernel for FewRows<'_> {
 
 /// sums += a·rows, term by term.
 #[inline(always)]
-fn add<A: Arithmetic>(sums: &mut [f32], a: &[f32], rows: [&[f32]; TERMS]) {
-    let [first, second, third, fourth] = rows;
-    if let &[a, b, c, d] = a {
-        let columns = first.iter().zip(second).zip(third.iter().zip(fourth));
-        for (sum, ((&first, &second), (&third, &fourth))) in sums.iter_mut().zip(columns) {
-            let half = A::multiply_add(b, second, A::multiply_add(a, first, *sum));
-            *sum = A::multiply_add(d, fourth, A::multiply_add(c, third, half));
+fn add<A: Arithmetic, T: Copy>(sums: &mut [f32], a: &[f32], rows: [&[T]; TERMS], widen: impl Fn(T) -> f32) {
+    if let &[a0, a1, a2, a3, a4, a5, a6, a7] = a {
+        let rows = rows.map(|row| &row[..sums.len()]);
+        for (index, sum) in sums.iter_mut().enumerate() {
+            for (a, row) in [a0, a1, a2, a3, a4, a5, a6, a7].into_iter().zip(rows) {
+                *sum = A::multiply_add(a, widen(row[index]), *sum);
+            }
         }
         return;
     }
     for (&a, row) in a.iter().zip(rows) {
-        sums.iter_mut().zip(row).for_each(|(sum, &b)| *sum = A::multiply_add(a, b, *sum));
+        sums.iter_mut().zip(row).for_each(|(sum, &b)| *sum = A::multiply_add(a, widen(b), *sum));
     }
 }

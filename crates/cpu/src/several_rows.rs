@@ -10,8 +10,8 @@ use std::array;
 pub(crate) const LEAST_ROWS: usize = 3;
 /// Sums of all rows that are in a cache together, 32 KiB.
 const SUMS: usize = 8192 / LANES;
-/// Terms and lines of a tile of the weight: 16 KiB, half of a first-level cache.
-const TERMS: usize = 16;
+/// Terms and lines of a tile of the weight: 8 KiB, so that a first-level cache has room for the next one, as it lies in memory.
+const TERMS: usize = 8;
 const LINES: usize = 16;
 /// Rows and vectors whose sums are in registers at once, by registers: 16 of 32, or 8 of 16 that hold half a vector each.
 const ROWS: usize = 4;

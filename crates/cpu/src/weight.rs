@@ -132,7 +132,7 @@ impl Kernel for Widen<'_> {
 /// Without branches, since vectors have none: the exponent's zero is 15 in one and 127 in the other, which a product mends for numbers
 /// of fewer bits too; the highest exponent means infinity or NaN in both.
 #[inline(always)]
-fn from_f16(half: u16) -> f32 {
+pub(crate) fn from_f16(half: u16) -> f32 {
     const REBIAS: f32 = f32::from_bits((127 + 112) << 23);
     let sign = u32::from(half & 0x8000) << 16;
     let magnitude = u32::from(half & 0x7fff) << 13;
@@ -142,7 +142,7 @@ fn from_f16(half: u16) -> f32 {
 }
 
 #[inline(always)]
-fn from_bf16(half: u16) -> f32 {
+pub(crate) fn from_bf16(half: u16) -> f32 {
     f32::from_bits(u32::from(half) << 16)
 }
 

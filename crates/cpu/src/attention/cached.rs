@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use reformer_tensor::op::{AttentionCached, CacheLayout, CachePattern, NO_ROW};
 
 /// Multiply-adds that are worth waking other threads for.
-const PARALLEL_WORK: usize = 1 << 18;
+const PARALLEL_WORK: usize = 1 << 15;
 
 /// An op's operands.
 pub(crate) struct Cached<'a> {

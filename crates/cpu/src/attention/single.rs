@@ -2,6 +2,7 @@
 //! same bits.
 
 use super::gather::Columns;
+use super::lanes::prefetch;
 use super::softmax::{self, Running};
 use crate::math;
 use crate::simd::Arithmetic;
@@ -48,6 +49,10 @@ pub(super) fn round<A: Arithmetic>(
     logits: &mut Vec<f32>,
     weighted: &mut [f32],
 ) -> Running {
+    for &entry in entries {
+        prefetch(keys.row(entry as usize));
+        prefetch(values.row(entry as usize));
+    }
     dots::<A>(query, keys, entries, logits);
     let mut maximum = f32::NEG_INFINITY;
     for (logit, &entry) in logits.iter_mut().zip(entries) {

@@ -1,9 +1,11 @@
-//! `lsh_hash` on the CPU: 16 tokens side by side in the lanes of a vector, the columns of the rotations as keys.
+//! `lsh_hash` on the CPU: 16 tokens side by side in the lanes of a vector, the columns of the rotations as keys; of fewer tokens, as
+//! decoding has them, one by one with the columns side by side. The sums and their order are the same.
 
 use crate::attention::dots_of_rows;
 use crate::attention::lanes::{self, Kernel, LANES, Lanes, Line, lines_of, transpose};
 use crate::environment::{Environment, Fault, Operands};
 use crate::scratch;
+use crate::simd::{self, Arithmetic};
 use rayon::prelude::*;
 use reformer_tensor::op::LshHash;
 
@@ -24,6 +26,11 @@ pub(super) fn run(op: &LshHash, environment: &Environment, operands: &mut Operan
         return Err(Fault::Index { operand: "rotations", value, at: 0, largest: (heads as u32).saturating_sub(1) });
     }
     let (width, columns) = (op.heads.width, op.columns());
+    if rows < LANES {
+        let rotations = &rotations.f32()[op.heads.first * op.rounds * width * columns..];
+        simd::run(environment.level, FewTokens { op, qk: qk.f32(), rotations, buckets });
+        return Ok(());
+    }
     let per_row = lines_of(width);
     for (head, buckets) in buckets.chunks_mut(op.rounds * rows).enumerate() {
         let rotation =
@@ -56,10 +63,67 @@ fn turn(rotation: &[f32], width: usize, columns: usize, turned: &mut [Line]) {
     let padded = lines_of(width) * LANES;
     let turned: &mut [f32] = bytemuck::cast_slice_mut(turned);
     turned.fill(0.0);
-    for (at, &number) in rotation.iter().enumerate() {
-        let (round, d, column) = (at / (width * columns), at / columns % width, at % columns);
-        turned[(round * columns + column) * padded + d] = number;
+    for (round, rotation) in turned.chunks_exact_mut(columns * padded).zip(rotation.chunks_exact(width * columns)) {
+        for (d, row) in rotation.chunks_exact(columns).enumerate() {
+            for (column, &number) in row.iter().enumerate() {
+                round[column * padded + d] = number;
+            }
+        }
     }
+}
+
+/// Tokens that would not fill a vector: turning the rotations would take longer than using them.
+struct FewTokens<'a, 's> {
+    op: &'a LshHash,
+    qk: &'a [f32],
+    /// `[heads, rounds, width, columns]`, from the first head on.
+    rotations: &'a [f32],
+    /// `[heads, rounds, rows]`.
+    buckets: &'s mut [u32],
+}
+
+impl simd::Kernel for FewTokens<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let (width, columns, stride) = (self.op.heads.width, self.op.columns(), self.op.heads.columns());
+        let rows = self.qk.len() / stride;
+        let mut products = vec![0.0f32; columns];
+        let rotations = self.rotations.chunks_exact(width * columns);
+        for (at, (buckets, rotation)) in self.buckets.chunks_exact_mut(rows).zip(rotations).enumerate() {
+            let head = at / self.op.rounds;
+            for (token, bucket) in buckets.iter_mut().enumerate() {
+                products.fill(0.0);
+                let row = &self.qk[token * stride + head * width..][..width];
+                for (&number, rotation) in row.iter().zip(rotation.chunks_exact(columns)) {
+                    for (product, &column) in products.iter_mut().zip(rotation) {
+                        *product = A::multiply_add(number, column, *product);
+                    }
+                }
+                let (mut column, mut scale) = (0, 1);
+                *bucket = 0;
+                for &factor in &self.op.factors {
+                    *bucket += scale * best_of_one(&products[column..column + factor / 2]);
+                    column += factor / 2;
+                    scale *= factor as u32;
+                }
+            }
+        }
+    }
+}
+
+/// [`best`] of one token.
+#[inline(always)]
+fn best_of_one(products: &[f32]) -> u32 {
+    let both = products.iter().copied().chain(products.iter().map(|product| -product));
+    let (mut best, mut highest) = (0, products[0]);
+    for (index, product) in both.enumerate().skip(1) {
+        if product > highest {
+            (best, highest) = (index as u32, product);
+        }
+    }
+    best
 }
 
 struct Hash<'a, 's> {
@@ -133,4 +197,26 @@ fn best(products: &[Line]) -> [u32; LANES] {
         }
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reformer_tensor::Key;
+
+    /// Small integers tie often: with each other, with their opposites, and 0 with -0.
+    #[test]
+    fn ties_go_to_the_lowest_index_in_both_ways() {
+        for seed in 0..200 {
+            let products: Vec<f32> =
+                (0..5).map(|at| (Key::from_seed(seed).uniform(at) * 5.0).floor() as f32 - 2.0).collect();
+            let opposites = products.iter().map(|product| -product);
+            let both: Vec<f32> = products.iter().copied().chain(opposites).collect();
+            let highest = both.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let first = both.iter().position(|&product| product == highest).unwrap() as u32;
+            let lines: Vec<Line> = products.iter().map(|&product| Line([product; LANES])).collect();
+            assert_eq!(best_of_one(&products), first, "{products:?}");
+            assert_eq!(best(&lines), [first; LANES], "{products:?}");
+        }
+    }
 }

@@ -1,9 +1,10 @@
-//! `merge_heads` on the CPU: row tiles, head by head.
+//! `merge_heads` on the CPU: row tiles, head by head; of a few rows the heads' shares side by side, and added in the heads' order.
 
 mod naive;
 
 use crate::dropout::Mask;
 use crate::environment::{Environment, Fault, Kernels, Operands};
+use crate::few_rows::MOST_ROWS;
 use crate::product::Matrix;
 use crate::scratch;
 use crate::simd;
@@ -17,7 +18,16 @@ fn tile_lengths(mask: Mask, rows: usize, width: usize) -> [usize; 2] {
     [rows * width, mask.numbers(rows, width)]
 }
 
+/// Shares of all heads and the mask of a few rows.
+fn few_lengths(op: &MergeHeads, mask: Mask, rows: usize, width: usize) -> [usize; 2] {
+    [op.heads.count * rows * width, mask.numbers(rows, width)]
+}
+
 pub(super) fn need(op: &MergeHeads, stream: Shape, environment: &Environment) -> Need {
+    let (rows, width) = (stream.dim(0), stream.dim(1));
+    if rows <= MOST_ROWS {
+        return Need::new(&few_lengths(op, Mask::new(op.dropout, &[0, 0]), rows, width), &[]);
+    }
     let rows = tile_rows(stream.dim(0), environment);
     Need::new(&[], &tile_lengths(Mask::new(op.dropout, &[0, 0]), rows, stream.dim(1)))
 }
@@ -32,6 +42,22 @@ pub(super) fn run(op: &MergeHeads, environment: &Environment, operands: &mut Ope
     let (columns, head_width) = (op.heads.columns(), op.heads.width);
     let mask = Mask::new(op.dropout, key.u32());
     let unit = Unit::of(stream.dtype);
+    if total <= MOST_ROWS {
+        return scratch::with(few_lengths(op, mask, total, width), |[shares, factors]| {
+            let factors = mask.rows(environment.level, 0, width, factors);
+            let by_head: Vec<_> = cut(shares, total * width, 1).collect();
+            try_each(by_head, |(head, share)| {
+                let context = Matrix::rows(&context.f32()[head * head_width..], columns);
+                let weight = weight.weight().from((op.heads.first + head) * head_width * width);
+                weight.product((total, head_width, width), context, width, share, width, false);
+                Ok(())
+            })?;
+            shares.chunks_exact_mut(total * width).try_for_each(|share| {
+                let (direction, stream) = (op.direction, stream.u32());
+                simd::run(environment.level, AddShares { width, unit, direction, bias: None, factors, share, stream })
+            })
+        });
+    }
     let rows = tile_rows(total, environment);
     try_each(cut(stream.u32(), width, rows).collect(), |(first, stream)| {
         let count = stream.len() / width;
