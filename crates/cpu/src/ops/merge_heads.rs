@@ -42,14 +42,14 @@ pub(super) fn run(op: &MergeHeads, environment: &Environment, operands: &mut Ope
     let (columns, head_width) = (op.heads.columns(), op.heads.width);
     let mask = Mask::new(op.dropout, key.u32());
     let unit = Unit::of(stream.dtype);
+    let weight_of = |head: usize| weight.weight().from((op.heads.first + head) * head_width * width);
     if total <= MOST_ROWS {
         return scratch::with(few_lengths(op, mask, total, width), |[shares, factors]| {
             let factors = mask.rows(environment.level, 0, width, factors);
             let by_head: Vec<_> = cut(shares, total * width, 1).collect();
             try_each(by_head, |(head, share)| {
                 let context = Matrix::rows(&context.f32()[head * head_width..], columns);
-                let weight = weight.weight().from((op.heads.first + head) * head_width * width);
-                weight.product((total, head_width, width), context, width, share, width, false);
+                weight_of(head).product((total, head_width, width), context, width, share, width, false);
                 Ok(())
             })?;
             shares.chunks_exact_mut(total * width).try_for_each(|share| {
@@ -66,8 +66,7 @@ pub(super) fn run(op: &MergeHeads, environment: &Environment, operands: &mut Ope
             let factors = mask.rows(environment.level, first, width, factors);
             for head in 0..op.heads.count {
                 let context = Matrix::rows(&context.f32()[first * columns + head * head_width..], columns);
-                let weight = weight.weight().from((op.heads.first + head) * head_width * width);
-                weight.product((count, head_width, width), context, width, share, width, false);
+                weight_of(head).product((count, head_width, width), context, width, share, width, false);
                 let direction = op.direction;
                 let shares = AddShares { width, unit, direction, bias: None, factors, share, stream };
                 simd::run(environment.level, shares)?;
