@@ -8,6 +8,9 @@
 //! a program that is run on the float64 oracle and on the backend with the same inputs; every output and every state is
 //! compared, with an allowance that has a reason ([`Tolerance`], `docs/numerics.md`). Every case is also run again, with
 //! checks off, without sharing slots, and on its first rows alone: the bits must be the same.
+//!
+//! A backend whose tests have names that only the machine knows, as the GPU's have its adapters', goes through [`cases::all`] and
+//! [`laws::ALL`] itself.
 
 mod case;
 pub mod cases;

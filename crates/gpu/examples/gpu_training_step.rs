@@ -1,5 +1,5 @@
 //! A training step op by op, and its speed as a share of our own matrix product's in the same process:
-//! `cargo run --release -p reformer-gpu --example gpu_training_step [ROWS] [lsh|local|full]`.
+//! `cargo run --release -p reformer-gpu --example gpu_training_step [ROWS] [lsh|local|full] [ADAPTER]`.
 
 #![allow(clippy::print_stdout, reason = "an example that measures prints what it measured")]
 
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(other) => return Err(format!("`{other}`: choose lsh, local or full").into()),
     };
     let config = config(rows, kind);
-    let gpu = Gpu::new(&Choice::Best)?;
+    let gpu = Gpu::new(&arguments.next().map_or(Choice::Best, Choice::Named))?;
     let usual = [ProductVariant::usual(gpu.described().kind)];
     let product = gpu.measure_products(SIDE, 3, &usual)?[0].1.as_secs_f64();
     let product = 2.0 * (SIDE as f64).powi(3) / product / 1e9;

@@ -1,4 +1,5 @@
-//! The speed of every variant of the matrix product on this machine's adapter: `cargo run --release -p reformer-gpu --example products`.
+//! The speed of every variant of the matrix product: `cargo run --release -p reformer-gpu --example products [ADAPTER]`, the best adapter
+//! if none is named.
 
 use reformer_gpu::{Choice, Gpu, ProductVariant};
 
@@ -8,7 +9,7 @@ const SIZE: usize = 1024;
 const REPEATS: usize = 3;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let gpu = Gpu::new(&Choice::Best)?;
+    let gpu = Gpu::new(&std::env::args().nth(1).map_or(Choice::Best, Choice::Named))?;
     #[allow(clippy::print_stdout)]
     for (variant, time) in gpu.measure_products(SIZE, REPEATS, &ProductVariant::all())? {
         let rate = 2.0 * (SIZE as f64).powi(3) / time.as_secs_f64() / 1e9;

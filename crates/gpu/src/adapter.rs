@@ -86,6 +86,8 @@ pub enum Choice {
     Hardware,
     /// One whose name or kind contains this, whatever the case: `radeon`, `integrated`, `software`.
     Named(String),
+    /// The one at this place of [`adapters`], counted from 0: names may be the same.
+    Position(usize),
 }
 
 /// What to do where there is no adapter.
@@ -127,7 +129,7 @@ pub(crate) fn choose(choice: &Choice) -> Result<wgpu::Adapter, BackendError> {
     if found.is_empty() {
         return Err(BackendError::Device(format!("this machine has no GPU adapter: {ADVICE}")));
     }
-    let wanted = |adapter: &&wgpu::Adapter| {
+    let wanted = |(position, adapter): &(usize, &wgpu::Adapter)| {
         let Adapter { name, kind, .. } = describe(adapter);
         match choice {
             Choice::Best => true,
@@ -136,12 +138,16 @@ pub(crate) fn choose(choice: &Choice) -> Result<wgpu::Adapter, BackendError> {
                 let part = part.to_lowercase();
                 name.to_lowercase().contains(&part) || kind.to_string().to_lowercase().contains(&part)
             }
+            Choice::Position(wanted) => position == wanted,
         }
     };
-    let chosen = found.iter().find(wanted).cloned();
+    let chosen = found.iter().enumerate().find(wanted).map(|(_, adapter)| adapter.clone());
     chosen.ok_or_else(|| {
         BackendError::Device(match choice {
             Choice::Named(part) => format!("no adapter's name or kind contains `{part}`; there are: {}", names()),
+            Choice::Position(position) => {
+                format!("there is no adapter {position}, counted from 0; there are: {}", names())
+            }
             Choice::Best | Choice::Hardware => format!("this machine has no hardware GPU, only: {}", names()),
         })
     })

@@ -1,16 +1,20 @@
 //! What the device refuses is a typed error that names adapter and tensor: never a panic, never a result of zeros.
 
-use reformer_gpu::testing::adapter_here;
+use reformer_gpu::testing::TestAdapter;
 use reformer_gpu::{Choice, Gpu};
 use reformer_tensor::{
     Backend, BackendError, Checks, DType, HostTensor, Inputs, Plan, PlanOptions, Prepared, Program, RunError, Store,
     shape,
 };
 
-/// A device of its own: some tests break it.
-fn gpu() -> Option<Gpu> {
-    adapter_here().then(|| Gpu::new(&Choice::Best).unwrap_or_else(|error| panic!("{error}")))
-}
+// Each opens a device of its own: some break it.
+reformer_gpu::on_every_adapter!(
+    a_state_that_no_buffer_holds_is_named,
+    an_adapter_that_is_not_there_is_refused_with_those_that_are,
+    an_adapter_is_found_by_its_kind,
+    a_device_that_is_gone_is_an_error_and_no_result,
+    the_store_of_another_backend_is_refused,
+);
 
 fn device_error(result: Result<(), impl Into<RunError>>) -> String {
     match result.map_err(Into::into) {
@@ -31,34 +35,30 @@ fn norm(gpu: &Gpu) -> (Box<dyn Prepared>, Box<dyn Store>) {
     (gpu.prepare(plan, Checks::Off).unwrap(), store)
 }
 
-#[test]
-fn a_state_that_no_buffer_holds_is_named() {
-    let Some(gpu) = gpu() else { return };
+fn a_state_that_no_buffer_holds_is_named(adapter: &TestAdapter) {
+    let gpu = adapter.open();
     // 16 TiB: more than any device has.
     let error = device_error(gpu.store().declare("embed.table", shape![1 << 22, 1 << 20], DType::F32));
     assert!(error.contains("`embed.table` of 17592186044416 bytes"), "{error}");
     assert!(error.contains(&gpu.described().name), "{error}");
 }
 
-#[test]
-fn an_adapter_that_is_not_there_is_refused_with_those_that_are() {
-    let Some(gpu) = gpu() else { return };
+fn an_adapter_that_is_not_there_is_refused_with_those_that_are(adapter: &TestAdapter) {
+    let gpu = adapter.open();
     let error = device_error(Gpu::new(&Choice::Named("no such adapter".to_owned())).map(|_| ()));
     assert!(error.contains("no adapter's name or kind contains `no such adapter`"), "{error}");
     assert!(error.contains(&gpu.described().name), "{error}");
 }
 
-#[test]
-fn an_adapter_is_found_by_its_kind() {
-    let Some(gpu) = gpu() else { return };
+fn an_adapter_is_found_by_its_kind(adapter: &TestAdapter) {
+    let gpu = adapter.open();
     let kind = gpu.described().kind;
     let found = Gpu::new(&Choice::Named(kind.to_string().to_uppercase())).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(found.described().kind, kind);
 }
 
-#[test]
-fn a_device_that_is_gone_is_an_error_and_no_result() {
-    let Some(gpu) = gpu() else { return };
+fn a_device_that_is_gone_is_an_error_and_no_result(adapter: &TestAdapter) {
+    let gpu = adapter.open();
     let (mut prepared, mut store) = norm(&gpu);
     store.write("gradient", &HostTensor::f32(shape![1000], vec![1.0; 1000])).unwrap();
     prepared.run(store.as_mut(), &Inputs::new()).unwrap();
@@ -67,9 +67,8 @@ fn a_device_that_is_gone_is_an_error_and_no_result() {
     assert!(error.contains(&gpu.described().name), "{error}");
 }
 
-#[test]
-fn the_store_of_another_backend_is_refused() {
-    let Some(gpu) = gpu() else { return };
+fn the_store_of_another_backend_is_refused(adapter: &TestAdapter) {
+    let gpu = adapter.open();
     let (mut prepared, _) = norm(&gpu);
     let mut foreign = reformer_gpu::Planner::new(reformer_gpu::DeviceLimits::WEBGPU).store();
     let error = device_error(prepared.run(foreign.as_mut(), &Inputs::new()).map(|_| ()));

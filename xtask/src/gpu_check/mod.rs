@@ -21,7 +21,7 @@ the model's identities, ten training steps through the program, the speed of the
 op by op. Takes ten minutes at most, most of them to compile. What fails is marked, the rest goes on, and the exit code
 is then 1. A software adapter (lavapipe, WARP) can be checked too; it is slow.
 
-  --adapter NAME   trains on the adapter whose name contains NAME; the other parts take the best one
+  --adapter NAME   everything runs on the adapter whose name contains NAME; the best one if left out
   --out FILE       where the page goes; docs/gpu-results/NAME-OF-THE-ADAPTER.md if left out
 
 A page from a GPU that docs/gpu-results/ does not have yet is worth a pull request, also and above all one with failures.
@@ -45,12 +45,11 @@ pub fn run(arguments: &[String]) -> anyhow::Result<u8> {
     let folder = workspace::target_folder(root)?.join("gpu-check").join(std::process::id().to_string());
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let mut reports = vec![adapters_report(&adapters)];
-    reports.extend(run_parts(all(&program, &folder, wish.adapter.as_deref())));
+    reports.extend(run_parts(all(&program, &folder, chosen)));
     fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
 
     let page = Page {
         adapter: chosen.cloned(),
-        best: adapters.as_ref().ok().and_then(|list| list.first()).cloned(),
         commit,
         seconds_since_1970: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs()),
         reports,
@@ -107,7 +106,7 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// The name alone: `NVIDIA H100`.
+    /// The name alone: `NVIDIA H100`. The first adapter whose name contains it is this one.
     fn name(&self) -> &str {
         self.full.rsplit_once(" (").map_or(&self.full, |(name, _)| name)
     }
@@ -162,33 +161,35 @@ fn adapters_report(adapters: &anyhow::Result<Vec<Adapter>>) -> Report {
 }
 
 /// Everything that is run after the adapters are known.
-fn all(program: &Path, folder: &Path, adapter: Option<&str>) -> Vec<Part> {
-    let mut train: Vec<String> =
-        ["train", "--backend", "gpu", "--preset", "tiny", "--data", "sample", "--steps", parts::TRAINING_STEPS]
-            .map(String::from)
-            .to_vec();
-    if let Some(adapter) = adapter {
-        train.extend(["--adapter".to_owned(), adapter.to_owned()]);
-    }
+fn all(program: &Path, folder: &Path, adapter: Option<&Adapter>) -> Vec<Part> {
+    let name = adapter.map(Adapter::name);
+    let train = ["train", "--backend", "gpu", "--preset", "tiny", "--data", "sample", "--steps", parts::TRAINING_STEPS];
+    let mut typed = format!("cargo xtask {}", train.join(" "));
     let mut trainer = Command::new(program);
-    trainer.args(&train).arg("--json").arg("--run").arg(folder.join("run")).current_dir(folder);
+    trainer.args(train).arg("--json").arg("--run").arg(folder.join("run")).current_dir(folder);
+    if name.is_some() {
+        typed += " --adapter";
+        typed += &parts::quoted(name);
+        trainer.arg("--adapter").args(name);
+    }
     vec![
-        Part::tests("conformance", "every op against float64", &["-p", "reformer-gpu"]),
+        Part::tests("conformance", "every op against float64", &["-p", "reformer-gpu"], adapter),
         Part::tests(
             "identities",
             "what a whole model must keep",
-            &["-p", "reformer-model", "--test", "identities", "on_the_gpu"],
+            &["-p", "reformer-model", "--test", "identities_on_gpu"],
+            adapter,
         ),
         Part {
             name: "training",
             purpose: "ten steps through the program",
-            typed: format!("cargo xtask {}", train.join(" ")),
+            typed,
             build: None,
             command: trainer,
             read: parts::training,
         },
-        Part::example("products", "the speed of the matrix products", parts::products),
-        Part::example("training_step", "a training step op by op", parts::training_step),
+        Part::example("products", "the speed of the matrix products", &[], adapter, parts::products),
+        Part::example("gpu_training_step", "a training step op by op", &["4096", "lsh"], adapter, parts::training_step),
     ]
 }
 
@@ -260,13 +261,26 @@ mod tests {
     }
 
     #[test]
-    fn the_program_gets_the_adapter_and_a_folder_that_the_page_does_not_name() {
-        let parts = all(Path::new("reformer"), Path::new("the-folder"), Some("RTX 4090"));
-        let names: Vec<_> = parts.iter().map(|part| part.name).collect();
-        assert_eq!(names, ["conformance", "identities", "training", "products", "training_step"]);
-        let given: Vec<_> = parts[2].command.get_args().map(|argument| argument.to_string_lossy()).collect();
-        assert!(given.windows(2).any(|pair| pair == ["--adapter", "RTX 4090"]), "{given:?}");
-        assert!(given.iter().any(|argument| argument.starts_with("the-folder")), "{given:?}");
-        assert!(parts.iter().all(|part| !part.typed.contains("the-folder")));
+    fn every_part_gets_the_adapter_and_no_page_names_the_folder() {
+        let adapter = &list()[0];
+        let parts = all(Path::new("reformer"), Path::new("the-folder"), Some(adapter));
+        let expected = [
+            ("conformance", "NVIDIA H100 (discrete GPU, Vulkan)::"),
+            ("identities", "NVIDIA H100 (discrete GPU, Vulkan)::"),
+            ("training", "NVIDIA H100"),
+            ("products", "NVIDIA H100"),
+            ("gpu_training_step", "NVIDIA H100"),
+        ];
+        for (part, (name, last)) in parts.iter().zip(expected) {
+            let mut given = part.command.get_args();
+            assert_eq!((part.name, given.any(|argument| argument == last)), (name, true), "{:?}", part.command);
+            assert!(part.typed.ends_with(&format!(" \"{last}\"")), "{}", part.typed);
+            assert!(!part.typed.contains("the-folder"), "{}", part.typed);
+        }
+        assert_eq!(parts.len(), expected.len());
+        let mut given = parts[2].command.get_args().map(|argument| argument.to_string_lossy());
+        assert!(given.any(|argument| argument.starts_with("the-folder")), "{:?}", parts[2].command);
+        let unknown = all(Path::new("reformer"), Path::new("the-folder"), None);
+        assert!(unknown.iter().all(|part| !part.typed.contains('"')), "nothing is asked of an unknown adapter");
     }
 }

@@ -8,8 +8,6 @@ use std::path::Path;
 pub struct Page {
     /// The adapter that was asked for; `None` if the adapters couldn't be listed.
     pub adapter: Option<Adapter>,
-    /// The adapter that parts take which can't be told.
-    pub best: Option<Adapter>,
     /// What is checked out.
     pub commit: String,
     /// When.
@@ -54,11 +52,6 @@ impl Page {
         let mut text = format!("# GPU check: {}\n\n|  |  |\n|---|---|\n", self.name());
         for (name, value) in rows {
             text += &format!("| {name} | {} |\n", cell(&value));
-        }
-        if let (Some(adapter), Some(best)) = (&self.adapter, &self.best)
-            && adapter != best
-        {
-            text += &format!("\nOnly `training` ran on this adapter; the other parts took {}.\n", best.full);
         }
         text += "\n| part | outcome | time | figures |\n|---|---|---|---|\n";
         for report in &self.reports {
@@ -142,8 +135,7 @@ mod tests {
             shown: shown.into(),
         };
         Page {
-            adapter: Some(adapter.clone()),
-            best: Some(adapter),
+            adapter: Some(adapter),
             commit: "e99eaa1".into(),
             seconds_since_1970: 1_764_000_000,
             reports: vec![
@@ -189,13 +181,8 @@ mod tests {
     }
 
     #[test]
-    fn a_part_on_another_adapter_is_said() {
-        let mut page = page();
-        page.best = Some(Adapter { full: "H100 (discrete GPU, Vulkan)".into(), remark: String::new() });
-        let text = page.text(Path::new("/nowhere"));
-        let said = "Only `training` ran on this adapter; the other parts took H100 (discrete GPU, Vulkan).";
-        assert!(text.contains(said), "{text}");
-        page.adapter = None;
+    fn an_adapter_may_be_unknown() {
+        let page = Page { adapter: None, ..page() };
         assert_eq!(page.slug(), "unknown-adapter");
         assert!(page.text(Path::new("/nowhere")).contains("| adapter | unknown |"));
     }

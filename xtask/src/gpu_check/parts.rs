@@ -1,6 +1,7 @@
 //! One part of the check: running it, and reading its figures from what it prints. Which parts there are, and what is written
 //! about them, is elsewhere.
 
+use super::Adapter;
 use crate::{DONE, workspace};
 use anyhow::{Context, ensure};
 use serde_json::Value;
@@ -55,8 +56,10 @@ pub struct Report {
 }
 
 impl Part {
-    /// Tests, by cargo's arguments.
-    pub fn tests(name: &'static str, purpose: &'static str, arguments: &[&str]) -> Part {
+    /// Tests, by cargo's arguments: those on one adapter, or on all if it is not known.
+    pub fn tests(name: &'static str, purpose: &'static str, arguments: &[&str], adapter: Option<&Adapter>) -> Part {
+        // As every name of such a test begins.
+        let filter = adapter.map(|adapter| format!("{}::", adapter.full));
         let cargo = || {
             let mut cargo = workspace::cargo();
             cargo.args(["test", "--release", "--no-fail-fast"]).args(arguments).current_dir(workspace::root());
@@ -65,21 +68,33 @@ impl Part {
         let mut build = cargo();
         build.arg("--no-run");
         let mut command = cargo();
+        command.args(&filter);
         // With it, tests that find no adapter fail; without it they would pass over that.
         command.env("CI", "true");
-        let typed = format!("cargo test --release {}", arguments.join(" "));
+        let typed = format!("cargo test --release {}", arguments.join(" ")) + &quoted(filter.as_deref());
         Part { name, purpose, typed, build: Some(build), command, read: tests }
     }
 
-    /// An example of the GPU's crate.
-    pub fn example(name: &'static str, purpose: &'static str, read: fn(&str) -> anyhow::Result<Figures>) -> Part {
+    /// An example of the GPU's crate, with its arguments; the last is the adapter.
+    pub fn example(
+        name: &'static str,
+        purpose: &'static str,
+        arguments: &[&str],
+        adapter: Option<&Adapter>,
+        read: fn(&str) -> anyhow::Result<Figures>,
+    ) -> Part {
         let cargo = |verb: &str| {
             let mut cargo = workspace::cargo();
             cargo.args([verb, "--release", "-p", "reformer-gpu", "--example", name]).current_dir(workspace::root());
             cargo
         };
-        let typed = format!("cargo run --release -p reformer-gpu --example {name}");
-        Part { name, purpose, typed, build: Some(cargo("build")), command: cargo("run"), read }
+        let adapter = adapter.map(Adapter::name);
+        let mut command = cargo("run");
+        command.args(arguments).args(adapter);
+        let typed =
+            ["cargo run --release -p reformer-gpu --example", name].into_iter().chain(arguments.iter().copied());
+        let typed = typed.collect::<Vec<_>>().join(" ") + &quoted(adapter);
+        Part { name, purpose, typed, build: Some(cargo("build")), command, read }
     }
 
     /// Builds and runs it.
@@ -117,6 +132,11 @@ impl Part {
     }
 }
 
+/// An argument as one types it behind others.
+pub fn quoted(argument: Option<&str>) -> String {
+    argument.map_or_else(String::new, |argument| format!(" \"{argument}\""))
+}
+
 fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let skipped = lines.len().saturating_sub(SHOWN_LINES);
@@ -136,8 +156,9 @@ fn tests(printed: &str) -> anyhow::Result<Figures> {
         passed += count("passed").with_context(|| format!("no count in: {line}"))?;
         failed += count("failed").with_context(|| format!("no count in: {line}"))?;
     }
+    // Some programs pad their tests' names to one width.
     let names = printed.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
-    let names: Vec<&str> = names.collect();
+    let names: Vec<&str> = names.map(str::trim_end).collect();
     let more = if names.len() > NAMED_TESTS { ", …" } else { "" };
     let named = &names[..names.len().min(NAMED_TESTS)];
     ensure!(failed == 0, "{failed} of {} tests failed: {}{more}", passed + failed, named.join(", "));
@@ -200,9 +221,9 @@ mod tests {
         let good = "running 2 tests\ntest fast::zeros ... ok\n\n\
                     test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s\n";
         assert_eq!(line(tests, &good.repeat(2)), Ok("4 tests passed".to_owned()));
-        let bad = "test cut::adamw ... FAILED\ntest fast::embed ... FAILED\n\
+        let bad = "test A (software)::cut::adamw  ... FAILED\ntest A (software)::fast::embed ... FAILED\n\
                    test result: FAILED. 7 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s\n";
-        let expected = "2 of 11 tests failed: cut::adamw, fast::embed";
+        let expected = "2 of 11 tests failed: A (software)::cut::adamw, A (software)::fast::embed";
         assert_eq!(line(tests, &format!("{good}{bad}")), Err(expected.to_owned()));
         let none = good.replace("2 passed", "0 passed");
         assert_eq!(line(tests, &none), Err("no test ran".to_owned()), "a filter that finds nothing is no success");
@@ -291,7 +312,8 @@ mod tests {
 
         #[test]
         fn what_cannot_be_started_is_a_failure() {
-            let part = Part { command: Command::new("no-such-program-here"), ..Part::example("a", "b", products) };
+            let part =
+                Part { command: Command::new("no-such-program-here"), ..Part::example("a", "b", &[], None, products) };
             let report = Part { build: None, ..part }.run();
             assert!(report.outcome.expect_err("there is none").starts_with("it cannot be started"));
         }

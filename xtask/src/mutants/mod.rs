@@ -114,28 +114,37 @@ enum Outcome {
 /// Runs the test that must catch the fault.
 fn test(tree: &Path, target: &Path, fault: &Fault) -> anyhow::Result<Outcome> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["test", "--release", "--quiet", "--package", fault.package]);
+    command.args(["test", "--release", "--package", fault.package]);
     if fault.target == "--lib" {
         command.arg("--lib")
     } else {
         command.args(["--test", fault.target])
     };
-    // Other packages' artefacts serve here too; those of this copy have its path in their names.
-    command.args(["--", "--exact", fault.caught_by]).current_dir(tree).env("CARGO_TARGET_DIR", target);
+    // A test on a GPU has the adapter before its name, so `--exact` would not find it. Other packages' artefacts serve here too; those of
+    // this copy have its path in their names.
+    command.args(["--", fault.caught_by]).current_dir(tree).env("CARGO_TARGET_DIR", target);
     let output = command.output().context("cannot start cargo")?;
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    outcome(fault, output.status.success(), &text)
+    outcome(fault, &text)
 }
 
-/// What the output of the test means. A fault that does not compile, or whose test is not there, is a mistake in the list.
-fn outcome(fault: &Fault, passed: bool, output: &str) -> anyhow::Result<Outcome> {
-    let one = output.contains("running 1 test");
+/// What the output of the test means, on every adapter that it ran on; others, whose names are longer, don't count. A fault that does not
+/// compile, or whose test is not there, is a mistake in the list.
+fn outcome(fault: &Fault, output: &str) -> anyhow::Result<Outcome> {
+    let on_adapter = format!("::{}", fault.caught_by);
+    let results = output.lines().filter_map(|line| line.strip_prefix("test ")?.rsplit_once(" ... "));
+    let mut results = results.filter_map(|(name, result)| {
+        let name = name.trim_end();
+        (name == fault.caught_by || name.ends_with(&on_adapter)).then_some(result)
+    });
+    let first = results.next();
     ensure!(
-        one,
+        first.is_some(),
         "`{}`: {} did not run; has it another name, or does the fault not compile?\n{output}",
         fault.name,
         fault.caught_by
     );
+    let passed = first.into_iter().chain(results).all(|result| result == "ok");
     Ok(if passed { Outcome::Survived(output.to_owned()) } else { Outcome::Caught })
 }
 
@@ -222,10 +231,18 @@ mod tests {
 
     #[test]
     fn only_a_test_that_ran_and_failed_has_caught() {
-        let fault = &FAULTS[0];
-        assert!(matches!(outcome(fault, false, "running 1 test\nFAILED"), Ok(Outcome::Caught)));
-        assert!(matches!(outcome(fault, true, "running 1 test\nok"), Ok(Outcome::Survived(_))));
-        assert!(outcome(fault, true, "running 0 tests").is_err(), "a test of that name is not there");
-        assert!(outcome(fault, false, "error[E0425]").is_err(), "it does not compile");
+        let fault = Fault { caught_by: "fast::a::b", ..FAULTS[0] };
+        let caught = |output: &str| Ok::<_, anyhow::Error>(matches!(outcome(&fault, output)?, Outcome::Caught));
+        assert!(caught("running 1 test\ntest fast::a::b ... FAILED\n").unwrap());
+        assert!(caught("test fast::a::b ... ").unwrap(), "it took the whole process down");
+        assert!(
+            !caught("test fast::a::b ... ok\ntest fast::a::b_too ... FAILED\n").unwrap(),
+            "another test has caught it"
+        );
+        let adapters = "test A (software)::fast::a::b  ... ok\ntest A 2 (software)::fast::a::b ... ok\n";
+        assert!(!caught(adapters).unwrap());
+        assert!(caught(&adapters.replace("b ... ok", "b ... FAILED")).unwrap(), "one adapter is enough");
+        assert!(caught("running 0 tests").is_err(), "a test of that name is not there");
+        assert!(caught("error[E0425]").is_err(), "it does not compile");
     }
 }

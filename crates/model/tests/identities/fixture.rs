@@ -1,7 +1,6 @@
 //! Small models, hard batches, and running a program: what every identity needs. No test lives here.
 
 use reformer_cpu::Cpu;
-use reformer_gpu::testing::shared;
 use reformer_model::{LayerKind, ModelConfig, PositionEncoding, Precision, initial_parameter};
 use reformer_tensor::{
     Backend, Checks, HostTensor, Inputs, Key, Outputs, Plan, PlanOptions, Prepared, Program, Store, shape,
@@ -33,12 +32,8 @@ pub fn config(pattern: &[LayerKind], layers: usize) -> ModelConfig {
     }
 }
 
-/// The backend that a test runs on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
-    Cpu,
-    Gpu,
-}
+/// Opens the backend that a test runs on; threads are the CPU's.
+pub type Place<'a> = &'a dyn Fn(usize) -> Box<dyn Backend>;
 
 /// A backend with a store that holds the model's parameters.
 pub struct Machine {
@@ -53,10 +48,7 @@ impl Machine {
 
     /// Where a test runs; threads are the CPU's.
     pub fn on(place: Place, config: &ModelConfig, threads: usize) -> Self {
-        match place {
-            Place::Cpu => Self::cpu(config, threads),
-            Place::Gpu => Self::new(config, Box::new(shared())),
-        }
+        Self::new(config, place(threads))
     }
 
     pub fn new(config: &ModelConfig, backend: Box<dyn Backend>) -> Self {
