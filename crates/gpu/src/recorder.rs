@@ -1,6 +1,7 @@
 //! From instructions to dispatches: what ops launch, on which buffers, with which parameters. No device: the list can be made,
 //! counted and checked without one. Buffers are bound in `executor.rs`.
 
+use crate::kernels::Kernels;
 use crate::layout::{Array, Layout};
 use crate::ops;
 use crate::product::ProductVariant;
@@ -89,16 +90,6 @@ impl Recording {
     pub fn scratch_bytes(&self) -> u64 {
         self.scratch.iter().map(|&words| 4 * words as u64).sum()
     }
-}
-
-/// Which of an op's kernels run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Kernels {
-    /// The simple ones, which the fast ones are compared with.
-    Naive,
-    /// The fast ones.
-    #[default]
-    Fast,
 }
 
 /// Records one instruction's launches.
