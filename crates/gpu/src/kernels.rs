@@ -25,4 +25,9 @@ impl Kernels {
             }
         }
     }
+
+    /// Whether lanes of a workgroup load their rows together (`STAGED` of shaders/shared/moments.wgsl).
+    pub(crate) fn staged(self) -> (&'static str, u32) {
+        ("STAGED", u32::from(self == Kernels::Fast))
+    }
 }

@@ -305,9 +305,10 @@ impl<'a> Recorder<'a> {
         [across as u32, groups.div_ceil(across) as u32, 1]
     }
 
-    /// Workgroups of kernels that have an invocation a row, for a window's rows: too few for a second dimension.
-    pub fn row_groups(rows: usize) -> [u32; 3] {
-        [rows.div_ceil(LANES) as u32, 1, 1]
+    /// Launches a kernel of shaders/shared/moments.wgsl, which has a lane a row, for a window's rows: too few for a second dimension.
+    pub fn dispatch_rows<P: Pod>(&mut self, entry: &'static Entry, parameters: P, buffers: &[Place], rows: usize) {
+        let groups = [rows.div_ceil(LANES) as u32, 1, 1];
+        self.dispatch_with(entry, &[self.kernels.staged()], parameters, buffers, groups);
     }
 
     /// Fills `words` words of a buffer.
