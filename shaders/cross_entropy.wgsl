@@ -1,6 +1,7 @@
 // Cross entropy of a tile of logits that lack their bias, one workgroup a row: losses, and with `gradient` the logits' gradients
 // in place of the logits. The logits' product is in product.wgsl.
 #include "shared/math.wgsl"
+#include "shared/group.wgsl"
 
 struct Parameters {
     // The tile's first row among all.
@@ -8,7 +9,8 @@ struct Parameters {
     vocabulary: u32,
 }
 
-const ROW_LANES: u32 = 128u;
+/// Lanes of a row.
+const GROUP: u32 = 128u;
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read_write> logits: array<f32>;
@@ -17,50 +19,20 @@ const ROW_LANES: u32 = 128u;
 @group(0) @binding(4) var<storage, read> weights: array<f32>;
 @group(0) @binding(5) var<storage, read_write> losses: array<f32>;
 
-var<workgroup> lanes: array<f32, ROW_LANES>;
-
 fn logit(start: u32, token: u32) -> f32 {
     return logits[start + token] + bias[token];
-}
-
-/// The largest of all lanes' numbers.
-fn largest_of_all(lane: u32, number: f32) -> f32 {
-    lanes[lane] = number;
-    for (var half = ROW_LANES / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if lane < half {
-            lanes[lane] = max(lanes[lane], lanes[lane + half]);
-        }
-    }
-    workgroupBarrier();
-    let result = lanes[0];
-    workgroupBarrier();
-    return result;
-}
-
-/// The sum of all lanes' numbers, by halves.
-fn sum_of_all(lane: u32, number: f32) -> f32 {
-    lanes[lane] = number;
-    for (var half = ROW_LANES / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if lane < half {
-            lanes[lane] += lanes[lane + half];
-        }
-    }
-    workgroupBarrier();
-    return lanes[0];
 }
 
 /// The row's largest logit and Σ exp(logit − largest).
 fn largest_and_sum(start: u32, lane: u32) -> vec2<f32> {
     // A lane without a token repeats the first: no number stands for "none".
     var most = logit(start, select(0u, lane, lane < parameters.vocabulary));
-    for (var token = lane; token < parameters.vocabulary; token += ROW_LANES) {
+    for (var token = lane; token < parameters.vocabulary; token += GROUP) {
         most = max(most, logit(start, token));
     }
     most = largest_of_all(lane, most);
     var sum = 0.0;
-    for (var token = lane; token < parameters.vocabulary; token += ROW_LANES) {
+    for (var token = lane; token < parameters.vocabulary; token += GROUP) {
         sum += accurate_exp(logit(start, token) - most);
     }
     return vec2<f32>(most, sum_of_all(lane, sum));
@@ -79,7 +51,7 @@ fn is_scored(weight: f32) -> bool {
     return (bitcast<u32>(weight) & 0x7fffffffu) != 0u;
 }
 
-@compute @workgroup_size(ROW_LANES)
+@compute @workgroup_size(GROUP)
 fn loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let row = parameters.first + group.x;
     let weight = weights[row];
@@ -97,14 +69,14 @@ fn loss(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
 }
 
-@compute @workgroup_size(ROW_LANES)
+@compute @workgroup_size(GROUP)
 fn gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let row = parameters.first + group.x;
     let weight = weights[row];
     let start = group.x * parameters.vocabulary;
     if !is_scored(weight) {
         // Whatever its numbers are, the row adds zero to every sum.
-        for (var token = lane; token < parameters.vocabulary; token += ROW_LANES) {
+        for (var token = lane; token < parameters.vocabulary; token += GROUP) {
             logits[start + token] = 0.0;
         }
         if lane == 0u {
@@ -121,7 +93,7 @@ fn gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
     // The target's logit has been read before it is replaced.
     storageBarrier();
     let scale = weight / most_and_sum.y;
-    for (var token = lane; token < parameters.vocabulary; token += ROW_LANES) {
+    for (var token = lane; token < parameters.vocabulary; token += GROUP) {
         let probability = accurate_exp(logit(start, token) - most) * scale;
         logits[start + token] = probability - select(0.0, weight, token == goal);
     }

@@ -1,5 +1,5 @@
 // The gradient of a layer norm into its stream, or into two streams side by side, and the moments that it needs. Gradients of
-// scale and shift are in norm_sums.wgsl. One invocation a row.
+// scale and shift are in norm_sums.wgsl.
 #include "shared/indexing.wgsl"
 #include "shared/moments.wgsl"
 
@@ -28,88 +28,155 @@ struct Parameters {
 @group(0) @binding(6) var<storage, read> other: array<u32>;
 @group(0) @binding(7) var<storage, read_write> other_dx: array<f32>;
 
+/// Of the gradient that comes in, as `x_tile` of the stream.
+var<workgroup> d_tile: array<f32, LANES * PITCH>;
+
+/// A row's moments, and the means that its gradient lacks: of g, and of g·n.
+struct Facts {
+    mean: f32,
+    inverse: f32,
+    sum: f32,
+    along: f32,
+}
+
+var<workgroup> kept: array<Facts, LANES>;
+
 /// Mean and 1/deviation of a stream's rows, as in normalize.wgsl.
 @compute @workgroup_size(LANES)
-fn row_moments(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = id.x;
-    if row >= parameters.rows {
-        return;
+fn row_moments(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let rows = rows_of(group.x, lane);
+    let own = moments_of_one(rows, parameters.epsilon);
+    if lane < rows.count {
+        moments[2u * (rows.first + lane)] = own.mean;
+        moments[2u * (rows.first + lane) + 1u] = own.inverse;
     }
-    let width = parameters.width;
-    let own = moments_of_one((parameters.first_row + row) * width, width, parameters.epsilon);
-    moments[2u * row] = own.mean;
-    moments[2u * row + 1u] = own.inverse;
+}
+
+/// A row's first facts; its sums are still to be taken.
+fn facts_of(rows: Rows) -> Facts {
+    let row = rows.first + min(rows.lane, rows.count - 1u);
+    return Facts(moments[2u * row], moments[2u * row + 1u], 0.0, 0.0);
+}
+
+/// Stages columns of d_normed from `column` on, of rows `d_width` wide; the same columns of the stream are `first` and the next ones.
+fn stage_gradient(rows: Rows, first: u32, column: u32, d_width: u32) {
+    if STAGED == 1u {
+        // Lanes may still read the tile before.
+        workgroupBarrier();
+        for (var i = rows.lane; i < rows.count * TILE; i += LANES) {
+            let load = load_of(i, first);
+            if load.column < parameters.width {
+                let d_start = parameters.d_first + (rows.first + load.row) * d_width;
+                d_tile[load.word] = d_normed[d_start + column + load.column];
+            }
+        }
+    }
+}
+
+/// Column `column + i` of this lane's row of d_normed.
+fn staged_gradient(rows: Rows, i: u32, column: u32, d_width: u32) -> f32 {
+    if STAGED == 1u {
+        return d_tile[rows.lane * PITCH + i];
+    }
+    return d_normed[parameters.d_first + (rows.first + rows.lane) * d_width + column + i];
+}
+
+/// The sums with a column's terms added.
+fn with_column(before: Facts, value: f32, d: f32, scale: f32) -> Facts {
+    var after = before;
+    after.sum = fma(d, scale, before.sum);
+    after.along = fma(d * scale, (value - before.mean) * before.inverse, before.along);
+    return after;
+}
+
+/// The sums over `x`.
+fn with_one(rows: Rows, before: Facts, d_width: u32) -> Facts {
+    var facts = before;
+    for (var first = 0u; first < parameters.width; first += TILE) {
+        stage_gradient(rows, first, 0u, d_width);
+        stage_one(rows, first);
+        for (var i = 0u; i < tile_columns(rows, first); i += 1u) {
+            let d = staged_gradient(rows, i, first, d_width);
+            facts = with_column(facts, staged_one(rows, first, i), d, gamma[first + i]);
+        }
+    }
+    return facts;
+}
+
+/// Sums as means, and where lanes share rows, for the other lanes.
+fn keep_facts(rows: Rows, sums: Facts, width: u32) -> Facts {
+    let own = Facts(sums.mean, sums.inverse, sums.sum / f32(width), sums.along / f32(width));
+    if STAGED == 1u {
+        kept[rows.lane] = own;
+        workgroupBarrier();
+    }
+    return own;
+}
+
+fn facts_in(row: u32, own: Facts) -> Facts {
+    if STAGED == 1u {
+        return kept[row];
+    }
+    return own;
+}
+
+fn gradient_of(facts: Facts, value: f32, d: f32, scale: f32) -> f32 {
+    let n = (value - facts.mean) * facts.inverse;
+    return fma(-n, facts.along, fma(d, scale, -facts.sum)) * facts.inverse;
 }
 
 @compute @workgroup_size(LANES)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = id.x;
-    if row >= parameters.rows {
-        return;
-    }
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let rows = rows_of(group.x, lane);
     let width = parameters.width;
-    let start = (parameters.first_row + row) * width;
-    let d_start = parameters.d_first + row * width;
-    let mean = moments[2u * row];
-    let inverse = moments[2u * row + 1u];
-    var sum = 0.0;
-    var along = 0.0;
-    for (var i = 0u; i < width; i += 1u) {
-        let g = d_normed[d_start + i] * gamma[i];
-        sum += g;
-        along += g * ((one(start + i) - mean) * inverse);
-    }
-    sum /= f32(width);
-    along /= f32(width);
-    let out = (parameters.dx_row + row) * width;
-    for (var i = 0u; i < width; i += 1u) {
-        let n = (one(start + i) - mean) * inverse;
-        let gradient = (d_normed[d_start + i] * gamma[i] - sum - n * along) * inverse;
-        if parameters.accumulate == 1u {
-            dx[out + i] += gradient;
-        } else {
-            dx[out + i] = gradient;
+    let own = keep_facts(rows, with_one(rows, facts_of(rows), width), width);
+    let share = share_of(rows);
+    for (var row = share.first_row; row < share.end_row; row += 1u) {
+        let its = facts_in(row, own);
+        let start = rows.start + row * width;
+        let d_start = parameters.d_first + (rows.first + row) * width;
+        let out = (parameters.dx_row + rows.first + row) * width;
+        for (var i = share.first_column; i < width; i += share.step) {
+            let gradient = gradient_of(its, one(start + i), d_normed[d_start + i], gamma[i]);
+            if parameters.accumulate == 1u {
+                dx[out + i] += gradient;
+            } else {
+                dx[out + i] = gradient;
+            }
         }
     }
 }
 
 @compute @workgroup_size(LANES)
-fn both(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = id.x;
-    if row >= parameters.rows {
-        return;
-    }
+fn both(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let rows = rows_of(group.x, lane);
     let width = parameters.width;
-    let start = (parameters.first_row + row) * width;
-    let d_start = parameters.d_first + row * 2u * width;
-    let mean = moments[2u * row];
-    let inverse = moments[2u * row + 1u];
-    var sum = 0.0;
-    var along = 0.0;
-    for (var i = 0u; i < width; i += 1u) {
-        let g = d_normed[d_start + i] * gamma[i];
-        sum += g;
-        along += g * ((one(start + i) - mean) * inverse);
+    var sums = with_one(rows, facts_of(rows), 2u * width);
+    for (var first = 0u; first < width; first += TILE) {
+        stage_gradient(rows, first, width, 2u * width);
+        stage_two(rows, first);
+        for (var i = 0u; i < tile_columns(rows, first); i += 1u) {
+            let d = staged_gradient(rows, i, width + first, 2u * width);
+            sums = with_column(sums, staged_two(rows, first, i), d, gamma[width + first + i]);
+        }
     }
-    for (var i = 0u; i < width; i += 1u) {
-        let g = d_normed[d_start + width + i] * gamma[width + i];
-        sum += g;
-        along += g * ((two(start + i) - mean) * inverse);
-    }
-    sum /= f32(2u * width);
-    along /= f32(2u * width);
-    let out = (parameters.dx_row + row) * width;
-    for (var i = 0u; i < width; i += 1u) {
-        let n = (one(start + i) - mean) * inverse;
-        let other_n = (two(start + i) - mean) * inverse;
-        let gradient = (d_normed[d_start + i] * gamma[i] - sum - n * along) * inverse;
-        let other_gradient = (d_normed[d_start + width + i] * gamma[width + i] - sum - other_n * along) * inverse;
-        if parameters.accumulate == 1u {
-            dx[out + i] += gradient;
-            other_dx[out + i] += other_gradient;
-        } else {
-            dx[out + i] = gradient;
-            other_dx[out + i] = other_gradient;
+    let own = keep_facts(rows, sums, 2u * width);
+    let share = share_of(rows);
+    for (var row = share.first_row; row < share.end_row; row += 1u) {
+        let its = facts_in(row, own);
+        let start = rows.start + row * width;
+        let d_start = parameters.d_first + (rows.first + row) * 2u * width;
+        let out = (parameters.dx_row + rows.first + row) * width;
+        for (var i = share.first_column; i < width; i += share.step) {
+            let gradient = gradient_of(its, one(start + i), d_normed[d_start + i], gamma[i]);
+            let other_gradient = gradient_of(its, two(start + i), d_normed[d_start + width + i], gamma[width + i]);
+            if parameters.accumulate == 1u {
+                dx[out + i] += gradient;
+                other_dx[out + i] += other_gradient;
+            } else {
+                dx[out + i] = gradient;
+                other_dx[out + i] = other_gradient;
+            }
         }
     }
 }

@@ -21,44 +21,62 @@ struct Parameters {
 @group(0) @binding(5) var<storage, read_write> moments: array<f32>;
 @group(0) @binding(6) var<storage, read> other: array<u32>;
 
+var<workgroup> kept: array<Moments, LANES>;
+
 /// (x - mean)/deviation, scaled and shifted. Explicit fma: decoding and the forward pass have the same bits.
 fn scaled(value: f32, own: Moments, column: u32) -> f32 {
     return fma((value - own.mean) * own.inverse, gamma[column], beta[column]);
 }
 
-fn keep_moments(row: u32, own: Moments) {
-    moments[2u * row] = own.mean;
-    moments[2u * row + 1u] = own.inverse;
+/// Keeps a row's moments for the gradient and, where lanes share rows, for the other lanes.
+fn keep_moments(rows: Rows, own: Moments) {
+    if rows.lane < rows.count {
+        moments[2u * (rows.first + rows.lane)] = own.mean;
+        moments[2u * (rows.first + rows.lane) + 1u] = own.inverse;
+    }
+    if STAGED == 1u {
+        kept[rows.lane] = own;
+        workgroupBarrier();
+    }
+}
+
+/// Moments of a row that this lane writes to.
+fn moments_in(row: u32, own: Moments) -> Moments {
+    if STAGED == 1u {
+        return kept[row];
+    }
+    return own;
 }
 
 @compute @workgroup_size(LANES)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = id.x;
-    if row >= parameters.rows {
-        return;
-    }
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let rows = rows_of(group.x, lane);
     let width = parameters.width;
-    let start = (parameters.first_row + row) * width;
-    let own = moments_of_one(start, width, parameters.epsilon);
-    for (var i = 0u; i < width; i += 1u) {
-        normed[row * width + i] = scaled(one(start + i), own, i);
+    let own = moments_of_one(rows, parameters.epsilon);
+    keep_moments(rows, own);
+    let share = share_of(rows);
+    for (var row = share.first_row; row < share.end_row; row += 1u) {
+        let its = moments_in(row, own);
+        for (var i = share.first_column; i < width; i += share.step) {
+            normed[(rows.first + row) * width + i] = scaled(one(rows.start + row * width + i), its, i);
+        }
     }
-    keep_moments(row, own);
 }
 
 @compute @workgroup_size(LANES)
-fn both(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = id.x;
-    if row >= parameters.rows {
-        return;
-    }
+fn both(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let rows = rows_of(group.x, lane);
     let width = parameters.width;
-    let start = (parameters.first_row + row) * width;
-    let own = moments_of_both(start, width, parameters.epsilon);
-    let out = row * 2u * width;
-    for (var i = 0u; i < width; i += 1u) {
-        normed[out + i] = scaled(one(start + i), own, i);
-        normed[out + width + i] = scaled(two(start + i), own, width + i);
+    let own = moments_of_both(rows, parameters.epsilon);
+    keep_moments(rows, own);
+    let share = share_of(rows);
+    for (var row = share.first_row; row < share.end_row; row += 1u) {
+        let its = moments_in(row, own);
+        let start = rows.start + row * width;
+        let out = (rows.first + row) * 2u * width;
+        for (var i = share.first_column; i < width; i += share.step) {
+            normed[out + i] = scaled(one(start + i), its, i);
+            normed[out + width + i] = scaled(two(start + i), its, width + i);
+        }
     }
-    keep_moments(row, own);
 }

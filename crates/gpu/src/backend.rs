@@ -3,9 +3,10 @@
 use crate::adapter::{Adapter, Choice};
 use crate::device::Device;
 use crate::executor::GpuPrepared;
+use crate::kernels::Kernels;
 use crate::layout::{DeviceLimits, Layout};
 use crate::product::ProductVariant;
-use crate::recorder::{Kernels, Recording};
+use crate::recorder::Recording;
 use crate::store::GpuStore;
 use reformer_tensor::{Backend, BackendError, Checks, IMPOSSIBLE_BYTES, Plan, Prepared, Program, Store};
 use std::collections::BTreeMap;
@@ -21,14 +22,15 @@ pub struct Gpu {
 }
 
 impl Gpu {
-    /// A backend on the adapter that is wanted, with fast kernels.
+    /// A backend on the adapter that is wanted, with the kernels that are fast there.
     ///
     /// # Errors
     /// If there is no such adapter, or it refuses.
     pub fn new(choice: &Choice) -> Result<Self, BackendError> {
         let device = Device::open(choice)?;
-        let (limits, product) = (device.limits, ProductVariant::usual(device.adapter.kind));
-        Ok(Self { device: Arc::new(device), limits, kernels: Kernels::Fast, product })
+        let (limits, kind) = (device.limits, device.adapter.kind);
+        let (kernels, product) = (Kernels::usual(kind), ProductVariant::usual(kind));
+        Ok(Self { device: Arc::new(device), limits, kernels, product })
     }
 
     /// The same device, planned for as if it had no more than `limits`.
@@ -75,7 +77,7 @@ impl Backend for Gpu {
     fn adapter(&self) -> String {
         match self.kernels {
             Kernels::Naive => format!("{}, naive kernels", self.device.adapter),
-            Kernels::Fast => format!("{}, product {}", self.device.adapter, self.product),
+            Kernels::Fast | Kernels::Software => format!("{}, product {}", self.device.adapter, self.product),
         }
     }
 

@@ -41,7 +41,7 @@ pub(crate) fn moments(recorder: &mut Recorder<'_>, window: Window, x: Array) -> 
         dx_row: 0,
         accumulate: 0,
     };
-    recorder.dispatch(&rows_kernel::ROW_MOMENTS, parameters, &[place, moments], Recorder::row_groups(window.rows));
+    recorder.dispatch_rows(&rows_kernel::ROW_MOMENTS, parameters, &[place, moments], window.rows);
     moments
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn layer_norm_gradient(
             (&rows_kernel::BOTH, &norm_sums::BOTH)
         }
     };
-    recorder.dispatch(rows_entry, parameters, &rows_buffers, Recorder::row_groups(window.rows));
+    recorder.dispatch_rows(rows_entry, parameters, &rows_buffers, window.rows);
     recorder.dispatch_elements(sums_entry, sums, &sums_buffers, streams.len() * width);
     Ok(())
 }

@@ -12,6 +12,7 @@ mod chunks;
 mod device;
 mod executor;
 mod indices;
+mod kernels;
 mod layer_norm;
 mod layout;
 mod normed;
@@ -29,7 +30,8 @@ pub mod testing;
 
 pub use adapter::{Adapter, AdapterKind, Choice, adapters};
 pub use backend::{Gpu, scratch_bytes};
+pub use kernels::Kernels;
 pub use layout::{Array, DeviceLimits, Layout};
 pub use planning::Planner;
 pub use product::ProductVariant;
-pub use recorder::{Dispatch, Kernels, Place, Recording};
+pub use recorder::{Dispatch, Place, Recording};

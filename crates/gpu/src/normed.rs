@@ -35,7 +35,7 @@ pub(crate) fn normalize(
         epsilon: NORM_EPSILON,
     };
     let buffers = [place, recorder.whole(gamma)?, recorder.whole(beta)?, normed, moments];
-    recorder.dispatch(&normalize::MAIN, parameters, &buffers, Recorder::row_groups(window.rows));
+    recorder.dispatch_rows(&normalize::MAIN, parameters, &buffers, window.rows);
     Ok(Normed { normed: Matrix::new(normed, 0, width), moments })
 }
 
@@ -72,6 +72,6 @@ pub(crate) fn normalize_rows(
         epsilon: NORM_EPSILON,
     };
     let buffers = [first.place, recorder.whole(gamma)?, recorder.whole(beta)?, normed, moments, second.place];
-    recorder.dispatch(&normalize::BOTH, parameters, &buffers, Recorder::row_groups(rows));
+    recorder.dispatch_rows(&normalize::BOTH, parameters, &buffers, rows);
     Ok(Normed { normed: Matrix::new(normed, 0, 2 * width), moments })
 }

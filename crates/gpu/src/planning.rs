@@ -1,8 +1,8 @@
 //! A backend that plans for a device of given limits and runs nothing: plans need no GPU.
 
 use crate::backend::scratch_bytes;
+use crate::kernels::Kernels;
 use crate::layout::DeviceLimits;
-use crate::recorder::Kernels;
 use reformer_tensor::{Backend, BackendError, Checks, DType, HostTensor, Plan, Prepared, Program, Shape, Store};
 use std::any::Any;
 

@@ -1,6 +1,7 @@
 //! From instructions to dispatches: what ops launch, on which buffers, with which parameters. No device: the list can be made,
 //! counted and checked without one. Buffers are bound in `executor.rs`.
 
+use crate::kernels::Kernels;
 use crate::layout::{Array, Layout};
 use crate::ops;
 use crate::product::ProductVariant;
@@ -89,16 +90,6 @@ impl Recording {
     pub fn scratch_bytes(&self) -> u64 {
         self.scratch.iter().map(|&words| 4 * words as u64).sum()
     }
-}
-
-/// Which of an op's kernels run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Kernels {
-    /// The simple ones, which the fast ones are compared with.
-    Naive,
-    /// The fast ones.
-    #[default]
-    Fast,
 }
 
 /// Records one instruction's launches.
@@ -314,9 +305,10 @@ impl<'a> Recorder<'a> {
         [across as u32, groups.div_ceil(across) as u32, 1]
     }
 
-    /// Workgroups of kernels that have an invocation a row, for a window's rows: too few for a second dimension.
-    pub fn row_groups(rows: usize) -> [u32; 3] {
-        [rows.div_ceil(LANES) as u32, 1, 1]
+    /// Launches a kernel of shaders/shared/moments.wgsl, which has a lane a row, for a window's rows: too few for a second dimension.
+    pub fn dispatch_rows<P: Pod>(&mut self, entry: &'static Entry, parameters: P, buffers: &[Place], rows: usize) {
+        let groups = [rows.div_ceil(LANES) as u32, 1, 1];
+        self.dispatch_with(entry, &[self.kernels.staged()], parameters, buffers, groups);
     }
 
     /// Fills `words` words of a buffer.

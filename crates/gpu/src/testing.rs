@@ -14,6 +14,11 @@ pub struct TestAdapter {
 }
 
 impl TestAdapter {
+    /// What it is.
+    pub fn described(&self) -> &Adapter {
+        &self.described
+    }
+
     /// A device of its own, for a test that breaks it or changes what is kept with it.
     ///
     /// # Panics

@@ -152,6 +152,15 @@ pub const FAULTS: &[Fault] = &[
         caught_by: "fast::intervals::many_rows",
     },
     Fault {
+        name: "a shader's exp with another last coefficient",
+        file: "shaders/shared/math.wgsl",
+        text: "var sum = 1.9875691500e-4;",
+        planted: "var sum = 1.7e-4;",
+        package: "reformer-gpu",
+        target: "elementary",
+        caught_by: "exp_is_within_its_roundings_of_f64s",
+    },
+    Fault {
         name: "a resumed run that begins its epoch again",
         file: "crates/trainer/src/open.rs",
         text: "let position = state.position;",

@@ -359,3 +359,20 @@ pub(super) fn nobody() -> Case {
 pub(super) fn lsh_small_keys() -> Case {
     case(Sizes { sharpness: 1e-3, ..LSH })
 }
+
+const ONE_HEAD: HeadRange = HeadRange { first: 0, count: 1, width: 16 };
+
+/// More keys in a list than a workgroup holds at once, and most of them in lists of both rounds.
+pub(super) fn lsh_long_lists() -> Case {
+    let pattern = CachePattern::Lsh { rounds: 2, window: 260, buckets: 2 };
+    case(Sizes { rows: 2, walk: Walk::From(620), max_positions: 700, pattern, heads: ONE_HEAD, ..LSH })
+}
+
+pub(super) fn full_long() -> Case {
+    case(Sizes { rows: 2, walk: Walk::From(600), max_positions: 700, heads: ONE_HEAD, ..FULL })
+}
+
+/// More channels than a workgroup has lanes.
+pub(super) fn wide_heads() -> Case {
+    case(Sizes { heads: HeadRange { first: 0, count: 2, width: 136 }, ..LSH })
+}

@@ -51,8 +51,8 @@ macro_rules! catalogue {
             lsh_small_keys, lsh_other_delta, local_one_row, local_window_one, local_odd, local_segments, local_many_rows, full_odd, full_segments,
             full_many_rows;
         attention_cached: lsh_from_empty, lsh_past_the_window, lsh_three_rounds, lsh_two_caches, lsh_restart,
-            lsh_bounded_by_positions, lsh_small_keys, local_from_empty, local_past_the_window, local_two_caches, full_from_empty,
-            full_restart, nobody;
+            lsh_bounded_by_positions, lsh_small_keys, lsh_long_lists, local_from_empty, local_past_the_window, local_two_caches,
+            full_from_empty, full_restart, full_long, wide_heads, nobody;
         merge_heads: one_row, middle_heads, taken_off, across_tiles, dropout, plain_stream, in_place, exact_ties, weights_f16, weights_bf16;
         merge_heads_gradient: one_row, middle_heads, across_blocks, dropout, weights_f16, weights_bf16;
         feed_forward: one_row, gelu, relu, dropout, taken_off, across_tiles, plain_stream, in_place, exact_ties, weights_f16, weights_bf16;

@@ -1,8 +1,9 @@
 //! `attention`, forward, and what its relatives share: the launch's choices and the tables that kernels read.
 
 use crate::chunks::{Order, Scale};
+use crate::kernels::Kernels;
 use crate::layout::Array;
-use crate::recorder::{Kernels, Place, Recorder};
+use crate::recorder::{Place, Recorder};
 use crate::spans::Chunking;
 use reformer_shaders::entries::{attention, attention_rows, interleave};
 use reformer_tensor::BackendError;
@@ -14,7 +15,7 @@ const HEAD_WIDTHS: [u32; 6] = [8, 16, 32, 64, 128, 256];
 pub(super) fn record(op: &Attention, recorder: &mut Recorder<'_>) -> Result<(), BackendError> {
     match recorder.kernels {
         Kernels::Naive => simple(op, recorder),
-        Kernels::Fast => by_chunks(op, recorder),
+        Kernels::Fast | Kernels::Software => by_chunks(op, recorder),
     }
 }
 

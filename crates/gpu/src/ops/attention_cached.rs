@@ -1,8 +1,9 @@
 //! `attention_cached`: tokens in order, a part of them a launch, so that no launch is long.
 
 use super::attention::{length_epsilon, pairs, private_width, query_scale};
+use crate::kernels::Kernels;
 use crate::recorder::Recorder;
-use reformer_shaders::entries::attention_cached;
+use reformer_shaders::entries::{attention_cached, attention_cached_group};
 use reformer_tensor::BackendError;
 use reformer_tensor::op::{AttentionCached, CachePattern};
 
@@ -20,8 +21,19 @@ pub(super) fn record(op: &AttentionCached, recorder: &mut Recorder<'_>) -> Resul
         CachePattern::Full => (1, op.max_positions, 0),
     };
     let (batch, layout) = (recorder.update(0).shape.dim(0), op.layout());
-    let constants = [("HEAD_WIDTH", private_width(op.heads)?)];
-    let groups = recorder.element_groups(batch * op.heads.count);
+    let width = private_width(op.heads)?;
+    // An invocation or a workgroup a (cache row, head).
+    let caches = batch * op.heads.count;
+    let (lsh, in_order, constants, groups) = match recorder.kernels {
+        Kernels::Naive | Kernels::Software => {
+            let groups = recorder.element_groups(caches);
+            (&attention_cached::LSH, &attention_cached::IN_ORDER, vec![("HEAD_WIDTH", width)], groups)
+        }
+        Kernels::Fast => {
+            let groups = recorder.workgroups(caches);
+            (&attention_cached_group::LSH, &attention_cached_group::IN_ORDER, Vec::new(), groups)
+        }
+    };
 
     let [positions, cache_rows] = [projections, projections + 1].map(|index| recorder.whole(recorder.read(index)));
     let steps = pairs(recorder, "cache steps", cache_rows?, positions?, rows);
@@ -33,10 +45,10 @@ pub(super) fn record(op: &AttentionCached, recorder: &mut Recorder<'_>) -> Resul
     let mut buffers = vec![query, value, steps, keys, values, context_place];
     let entry = if is_shared {
         buffers.extend([recorder.whole(recorder.read(projections + 2))?, recorder.whole(recorder.update(2))?]);
-        &attention_cached::LSH
+        lsh
     } else {
         buffers.push(recorder.whole(recorder.read(1))?);
-        &attention_cached::IN_ORDER
+        in_order
     };
     for first_row in (0..rows).step_by(TOKENS) {
         let parameters = attention_cached::Parameters {

@@ -4,7 +4,8 @@ use super::attention::{
     Facts, Operands, intervals, is_shared, key_lengths, pairs, private_width, query_scale, sizes, upstream,
 };
 use crate::chunks::{Scale, clear};
-use crate::recorder::{Kernels, Recorder};
+use crate::kernels::Kernels;
+use crate::recorder::Recorder;
 use crate::spans::Chunking;
 use reformer_shaders::entries::attention_gradient;
 use reformer_tensor::BackendError;
@@ -16,7 +17,7 @@ const FACTS: usize = 3;
 pub(super) fn record(op: &AttentionGradient, recorder: &mut Recorder<'_>) -> Result<(), BackendError> {
     match recorder.kernels {
         Kernels::Naive => simple(op, recorder),
-        Kernels::Fast => by_chunks(op, recorder),
+        Kernels::Fast | Kernels::Software => by_chunks(op, recorder),
     }
 }
 

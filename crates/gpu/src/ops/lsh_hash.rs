@@ -1,7 +1,8 @@
 //! `lsh_hash`: a product a head, round and window of rows makes the projections, then a launch a factor chooses among them. The simple
 //! kernel does both.
 
-use crate::recorder::{Kernels, Matrix, ProductSize, Recorder, Window};
+use crate::kernels::Kernels;
+use crate::recorder::{Matrix, ProductSize, Recorder, Window};
 use reformer_shaders::entries::lsh_hash;
 use reformer_tensor::BackendError;
 use reformer_tensor::op::LshHash;
@@ -14,7 +15,7 @@ pub(super) fn record(op: &LshHash, recorder: &mut Recorder<'_>) -> Result<(), Ba
         recorder.fill(words, 0, buckets.shape.elements(), 0);
         return Ok(());
     }
-    if recorder.kernels == Kernels::Fast {
+    if recorder.kernels != Kernels::Naive {
         return by_products(op, recorder);
     }
     for window in recorder.windows(rows, 1) {
