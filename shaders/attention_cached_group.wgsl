@@ -38,7 +38,10 @@ fn clear_sums(lane: u32) {
 /// Turns the tile's logits into weights, adds the values onto the round's sums, and returns the sum of weights with the tile's added.
 fn add_tile(lane: u32, count: u32, maximum: f32, sum_before: f32) -> f32 {
     for (var i = lane; i < count; i += LANES) {
-        weights[i] = weight(weights[i], maximum);
+        // This lane wrote both, or marked that there is no logit.
+        if places[i] != NO_ENTRY {
+            weights[i] = weight(weights[i], maximum);
+        }
     }
     workgroupBarrier();
     var sum = 0.0;

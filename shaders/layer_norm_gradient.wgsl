@@ -130,13 +130,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let rows = rows_of(group.x, lane);
     let width = parameters.width;
     let own = keep_facts(rows, with_one(rows, facts_of(rows), width), width);
-    let share = share_of(rows);
-    for (var row = share.first_row; row < share.end_row; row += 1u) {
+    let part = own_part(rows);
+    for (var row = part.first_row; row < part.end_row; row += 1u) {
         let its = facts_in(row, own);
         let start = rows.start + row * width;
         let d_start = parameters.d_first + (rows.first + row) * width;
         let out = (parameters.dx_row + rows.first + row) * width;
-        for (var i = share.first_column; i < width; i += share.step) {
+        for (var i = part.first_column; i < width; i += part.step) {
             let gradient = gradient_of(its, one(start + i), d_normed[d_start + i], gamma[i]);
             if parameters.accumulate == 1u {
                 dx[out + i] += gradient;
@@ -161,13 +161,13 @@ fn both(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
     }
     let own = keep_facts(rows, sums, 2u * width);
-    let share = share_of(rows);
-    for (var row = share.first_row; row < share.end_row; row += 1u) {
+    let part = own_part(rows);
+    for (var row = part.first_row; row < part.end_row; row += 1u) {
         let its = facts_in(row, own);
         let start = rows.start + row * width;
         let d_start = parameters.d_first + (rows.first + row) * 2u * width;
         let out = (parameters.dx_row + rows.first + row) * width;
-        for (var i = share.first_column; i < width; i += share.step) {
+        for (var i = part.first_column; i < width; i += part.step) {
             let gradient = gradient_of(its, one(start + i), d_normed[d_start + i], gamma[i]);
             let other_gradient = gradient_of(its, two(start + i), d_normed[d_start + width + i], gamma[width + i]);
             if parameters.accumulate == 1u {

@@ -54,10 +54,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let width = parameters.width;
     let own = moments_of_one(rows, parameters.epsilon);
     keep_moments(rows, own);
-    let share = share_of(rows);
-    for (var row = share.first_row; row < share.end_row; row += 1u) {
+    let part = own_part(rows);
+    for (var row = part.first_row; row < part.end_row; row += 1u) {
         let its = moments_in(row, own);
-        for (var i = share.first_column; i < width; i += share.step) {
+        for (var i = part.first_column; i < width; i += part.step) {
             normed[(rows.first + row) * width + i] = scaled(one(rows.start + row * width + i), its, i);
         }
     }
@@ -69,12 +69,12 @@ fn both(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let width = parameters.width;
     let own = moments_of_both(rows, parameters.epsilon);
     keep_moments(rows, own);
-    let share = share_of(rows);
-    for (var row = share.first_row; row < share.end_row; row += 1u) {
+    let part = own_part(rows);
+    for (var row = part.first_row; row < part.end_row; row += 1u) {
         let its = moments_in(row, own);
         let start = rows.start + row * width;
         let out = (rows.first + row) * 2u * width;
-        for (var i = share.first_column; i < width; i += share.step) {
+        for (var i = part.first_column; i < width; i += part.step) {
             normed[out + i] = scaled(one(start + i), its, i);
             normed[out + width + i] = scaled(two(start + i), its, width + i);
         }

@@ -155,16 +155,16 @@ fn moments_of_both(rows: Rows, epsilon: f32) -> Moments {
 }
 
 /// Which of the group's rows this lane writes to, and which columns: all of its own, or with the others some of every one.
-struct Share {
+struct Part {
     first_row: u32,
     end_row: u32,
     first_column: u32,
     step: u32,
 }
 
-fn share_of(rows: Rows) -> Share {
+fn own_part(rows: Rows) -> Part {
     if STAGED == 1u {
-        return Share(0u, rows.count, rows.lane, LANES);
+        return Part(0u, rows.count, rows.lane, LANES);
     }
-    return Share(rows.lane, min(rows.lane + 1u, rows.count), 0u, 1u);
+    return Part(rows.lane, min(rows.lane + 1u, rows.count), 0u, 1u);
 }

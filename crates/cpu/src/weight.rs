@@ -1,5 +1,5 @@
 //! Weights of products as they are stored, f32 or halves: products with them, transposes of them, rounding to them. Halves are widened
-//! a tile at a time, which is exact, so a product has the bits that it has with the widened weight.
+//! a tile at a time, or as they are read where rows are few, which is exact, so a product has the bits that it has with the widened weight.
 
 use crate::attention::lanes::prefetch;
 use crate::environment::Level;

@@ -303,3 +303,29 @@ fn a_timed_run_has_the_same_bits() {
     assert_eq!(times.len(), prepared.plan().schedule.len());
     assert!(times.iter().all(|&seconds| seconds > 0.0), "{times:?}");
 }
+
+/// Runs without a row are empty, forward and backward and in decoding, whichever way an op goes for few rows.
+#[test]
+fn no_rows_are_no_mistake() {
+    use reformer_model::{LayerKind, MemoryChoice, ModelConfig, evaluation_inputs, record};
+    let pattern = vec![LayerKind::Local, LayerKind::Lsh, LayerKind::Full];
+    let config = ModelConfig { layers: 3, pattern, ..ModelConfig::tiny() };
+    let choice = MemoryChoice { head_group: 1, stored_layers: 0 };
+    for program in [record::training(&config, 0, choice), record::decoding(&config, 0, 1, 0)] {
+        let backend = Cpu::new(2);
+        let mut store = backend.store();
+        let mut prepared = prepare(&backend, &program, store.as_mut());
+        let mut inputs = evaluation_inputs(&config);
+        for &(ref name, id) in &program.inputs {
+            let value = program.info(id);
+            let empty = if value.dtype == DType::F32 {
+                HostTensor::f32(value.shape, Vec::new())
+            } else {
+                HostTensor::u32(value.shape, Vec::new())
+            };
+            inputs.entry(name.clone()).or_insert(empty);
+        }
+        inputs.retain(|name, _| program.inputs.iter().any(|(known, _)| known == name));
+        prepared.run(store.as_mut(), &inputs).unwrap();
+    }
+}

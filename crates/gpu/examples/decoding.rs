@@ -98,7 +98,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         HEADS.count,
         HEADS.width
     );
-    for kernels in [Kernels::Fast, Kernels::Naive] {
+    for kernels in [Kernels::Fast, Kernels::Software] {
         let gpu = gpu.clone().with_kernels(kernels);
         let op = AttentionCached { pattern, heads: HEADS, max_positions: context + prefill + REPEATS + 1 };
         let mut decoding = Decoding { pattern, conversations, length: 0, store: gpu.store() };

@@ -1,7 +1,7 @@
 //! Tests on every adapter of the machine, each named after its adapter, and what becomes of them where there is none. For the tests of
 //! every crate that runs on a GPU; nothing else uses it.
 
-use crate::adapter::{Adapter, Choice, adapters};
+use crate::adapter::{Adapter, Choice, adapters, choose};
 use crate::backend::Gpu;
 use std::fmt::Display;
 use std::sync::{Arc, OnceLock};
@@ -14,9 +14,12 @@ pub struct TestAdapter {
 }
 
 impl TestAdapter {
-    /// What it is.
-    pub fn described(&self) -> &Adapter {
-        &self.described
+    /// The adapter itself, for a test that brings kernels of its own.
+    ///
+    /// # Panics
+    /// If it is gone.
+    pub fn itself(&self) -> wgpu::Adapter {
+        choose(&Choice::Position(self.position)).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// A device of its own, for a test that breaks it or changes what is kept with it.
@@ -44,6 +47,8 @@ pub struct AdapterTest {
     pub name: String,
     /// Whether it can't run here, and need not.
     pub is_ignored: bool,
+    /// Whether it runs whichever tests are asked for: it says that none of them can.
+    pub is_demanded: bool,
     /// Panics if something is wrong.
     pub run: Box<dyn FnOnce() + Send>,
 }
@@ -66,7 +71,7 @@ where
         tests.iter().map(move |(name, test)| {
             let (adapter, test) = (adapter.clone(), test.clone());
             let run = Box::new(move || test(&adapter));
-            AdapterTest { name: format!("{adapter_name}::{name}"), is_ignored: false, run }
+            AdapterTest { name: format!("{adapter_name}::{name}"), is_ignored: false, is_demanded: false, run }
         })
     });
     all.collect()
@@ -79,7 +84,7 @@ fn no_adapter() -> AdapterTest {
         eprintln!("SKIPPED: this machine has no GPU adapter");
     }
     let run = Box::new(|| panic!("nothing was tested on a GPU: this machine has no adapter, and CI demands one"));
-    AdapterTest { name: "no GPU adapter".to_owned(), is_ignored, run }
+    AdapterTest { name: "no GPU adapter".to_owned(), is_ignored, is_demanded: !is_ignored, run }
 }
 
 /// A name for each adapter: its own, and from the second of the same name on its number.
@@ -108,8 +113,13 @@ macro_rules! on_every_adapter {
                 };
                 libtest_mimic::Trial::test(test.name, run).with_ignored_flag(test.is_ignored)
             };
-            let trials = $crate::testing::on_every_adapter($tests).into_iter().map(trial).collect();
-            libtest_mimic::run(&libtest_mimic::Arguments::from_args(), trials).exit()
+            let mut arguments = libtest_mimic::Arguments::from_args();
+            let tests = $crate::testing::on_every_adapter($tests);
+            if tests.iter().any(|test| test.is_demanded) {
+                // Whatever was asked for, nothing of it can be tested.
+                arguments.filter = None;
+            }
+            libtest_mimic::run(&arguments, tests.into_iter().map(trial).collect()).exit()
         }
     };
 }

@@ -29,15 +29,6 @@ const LANES: usize = 64;
 const MEAN_OF: usize = 1 << 14;
 const MEANS: usize = 64;
 
-/// The adapter itself: the kernel of this test is none of the backend's.
-fn open(adapter: &TestAdapter) -> wgpu::Adapter {
-    let all = pollster::block_on(wgpu::Instance::default().enumerate_adapters(wgpu::Backends::all()));
-    let wanted = adapter.described();
-    let is_wanted =
-        |info: wgpu::AdapterInfo| info.name == wanted.name && format!("{:?}", info.backend) == wanted.interface;
-    all.into_iter().find(|found| is_wanted(found.get_info())).expect("adapters that are listed are there")
-}
-
 /// What `entry` makes of the numbers.
 fn run(adapter: &wgpu::Adapter, entry: &str, numbers: &[f32]) -> Vec<f32> {
     let mut words: Vec<u32> = numbers.iter().map(|number| number.to_bits()).collect();
@@ -148,7 +139,7 @@ const EXP_ALLOWED: f64 = 2.7;
 const EXP_BIAS: f64 = 0.033 + 0.004 + 6.0 * 0.87 / 128.0;
 
 fn exp_is_within_its_roundings_of_f64s(adapter: &TestAdapter) {
-    let adapter = open(adapter);
+    let adapter = adapter.itself();
     let run = |numbers: &[f32]| run(&adapter, "exp_of", numbers);
     // From the smallest result that is no zero to the largest that is finite.
     let spread = evenly(-87.3, 88.72);
@@ -181,7 +172,7 @@ const LOG_ALLOWED_OUTSIDE: f64 = 3.9;
 const LOG_BIAS: f64 = 0.041 + 6.0 * 0.42 / 128.0;
 
 fn log_is_within_its_roundings_of_f64s(adapter: &TestAdapter) {
-    let adapter = open(adapter);
+    let adapter = adapter.itself();
     let run = |numbers: &[f32]| run(&adapter, "log_of", numbers);
     let spread = evenly(FRAC_1_SQRT_2, SQRT_2);
     let got = run(&spread);

@@ -22,7 +22,7 @@ const EVALUATED_PART: u64 = 8;
 
 impl<'a> Trainer<'a> {
     /// Opens the run. A fresh one gets its first values, and its config is written to its folder; one that goes on reads its newest checkpoint,
-    /// and its metrics are cut back to that.
+    /// its metrics are cut back to that, and its config notes the machine if that is another.
     ///
     /// # Errors
     /// An impossible config, or for a run that goes on another one than it began with; data with nothing to learn from, or
@@ -84,12 +84,12 @@ impl<'a> Trainer<'a> {
             return Err(run.checkpoints().advise(checkpoint.damaged_state(&lie), checkpoint).into());
         }
         picture::check_place(&run.picture_path())?;
+        let metrics = Metrics::open(&run.metrics_path(), step)?;
         // Where a finished run is only told of again, nothing is computed.
         let is_new = !state.finished && config.note_machine(&format!("{} ({})", backend.name(), backend.adapter()));
         if is_new || start == Start::Fresh {
             run.write_config(&config)?;
         }
-        let metrics = Metrics::open(&run.metrics_path(), step)?;
         Ok(Self {
             backend,
             _lock: lock,

@@ -69,7 +69,7 @@ impl Part {
         build.arg("--no-run");
         let mut command = cargo();
         command.args(&filter);
-        // With it, tests that find no adapter fail; without it they would pass over that.
+        // With it, tests that find no adapter fail whatever the filter; without it they would pass over that.
         command.env("CI", "true");
         let typed = format!("cargo test --release {}", arguments.join(" ")) + &quoted(filter.as_deref());
         Part { name, purpose, typed, build: Some(build), command, read: tests }

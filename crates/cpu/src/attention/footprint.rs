@@ -18,6 +18,9 @@ pub(crate) fn buffers(op: &Op, rows: usize, threads: usize) -> Buffers {
     match op {
         Op::LshHash(op) => {
             let (per_row, columns) = (lines_of(op.heads.width), op.columns());
+            if rows < LANES {
+                return Buffers::new([lines_of(columns)]);
+            }
             let tiles = repeat_n(2 * per_row * LANES + columns, threads);
             Buffers::new(tiles.chain([op.rounds * columns * per_row]))
         }

@@ -9,6 +9,8 @@ use crate::simd::Arithmetic;
 
 /// Keys whose products run side by side, each its own chain.
 const CHAINS: usize = 8;
+/// Rows of keys and values that are asked for before they are read: a window's, which a second-level cache holds.
+const AHEAD: usize = 256;
 
 /// One query's products with rows of `keys`, each a chain ascending in the dimension.
 #[inline(always)]
@@ -49,7 +51,7 @@ pub(super) fn round<A: Arithmetic>(
     logits: &mut Vec<f32>,
     weighted: &mut [f32],
 ) -> Running {
-    for &entry in entries {
+    for &entry in entries.iter().take(AHEAD) {
         prefetch(keys.row(entry as usize));
         prefetch(values.row(entry as usize));
     }

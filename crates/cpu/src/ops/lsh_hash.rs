@@ -28,7 +28,9 @@ pub(super) fn run(op: &LshHash, environment: &Environment, operands: &mut Operan
     let (width, columns) = (op.heads.width, op.columns());
     if rows < LANES {
         let rotations = &rotations.f32()[op.heads.first * op.rounds * width * columns..];
-        simd::run(environment.level, FewTokens { op, qk: qk.f32(), rotations, buckets });
+        scratch::with([columns], |[products]| {
+            simd::run(environment.level, FewTokens { op, qk: qk.f32(), rotations, buckets, products });
+        });
         return Ok(());
     }
     let per_row = lines_of(width);
@@ -80,6 +82,8 @@ struct FewTokens<'a, 's> {
     rotations: &'a [f32],
     /// `[heads, rounds, rows]`.
     buckets: &'s mut [u32],
+    /// Of one token and round, `[columns]`.
+    products: &'s mut [f32],
 }
 
 impl simd::Kernel for FewTokens<'_, '_> {
@@ -89,7 +93,7 @@ impl simd::Kernel for FewTokens<'_, '_> {
     fn run<A: Arithmetic>(self) {
         let (width, columns, stride) = (self.op.heads.width, self.op.columns(), self.op.heads.columns());
         let rows = self.qk.len() / stride;
-        let mut products = vec![0.0f32; columns];
+        let products = self.products;
         let rotations = self.rotations.chunks_exact(width * columns);
         for (at, (buckets, rotation)) in self.buckets.chunks_exact_mut(rows).zip(rotations).enumerate() {
             let head = at / self.op.rounds;

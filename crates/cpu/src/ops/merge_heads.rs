@@ -43,6 +43,9 @@ pub(super) fn run(op: &MergeHeads, environment: &Environment, operands: &mut Ope
     let mask = Mask::new(op.dropout, key.u32());
     let unit = Unit::of(stream.dtype);
     let weight_of = |head: usize| weight.weight().from((op.heads.first + head) * head_width * width);
+    if total == 0 {
+        return Ok(());
+    }
     if total <= MOST_ROWS {
         return scratch::with(few_lengths(op, mask, total, width), |[shares, factors]| {
             let factors = mask.rows(environment.level, 0, width, factors);
