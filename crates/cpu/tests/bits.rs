@@ -1,4 +1,4 @@
-//! Threads and SIMD levels change no bit: every op but attention's (see `attention_bits.rs`), over three blocks of rows, the last
+//! Threads and SIMD levels change no bit: every op but attention's (see `attention_bits`), over three blocks of rows, the last
 //! of them short. What the values should be is the conformance suite's matter.
 
 use reformer_cpu::{Cpu, Environment, Kernels, Level};
