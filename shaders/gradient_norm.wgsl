@@ -1,5 +1,6 @@
 // The Euclidean norm of many tensors: `squares` sums a tensor's blocks, `root` sums all blocks. Sums are trees of a fixed form:
 // their error grows with the logarithm of the length, which makes up for f64.
+#include "shared/group.wgsl"
 
 struct Parameters {
     // `squares`: the tensor's numbers. `root`: all blocks.
@@ -8,7 +9,8 @@ struct Parameters {
     first_block: u32,
 }
 
-const NORM_LANES: u32 = 256u;
+/// Lanes of a workgroup.
+const GROUP: u32 = 256u;
 // Numbers of a block: part of the op's contract.
 const BLOCK: u32 = 4096u;
 
@@ -16,22 +18,7 @@ const BLOCK: u32 = 4096u;
 @group(0) @binding(1) var<storage, read_write> blocks: array<f32>;
 @group(0) @binding(2) var<storage, read> numbers: array<f32>;
 
-var<workgroup> lanes: array<f32, NORM_LANES>;
-
-/// The sum of all lanes' numbers, by halves.
-fn sum_of_all(lane: u32, number: f32) -> f32 {
-    lanes[lane] = number;
-    for (var half = NORM_LANES / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if lane < half {
-            lanes[lane] += lanes[lane + half];
-        }
-    }
-    workgroupBarrier();
-    return lanes[0];
-}
-
-@compute @workgroup_size(NORM_LANES)
+@compute @workgroup_size(GROUP)
 fn squares(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -41,7 +28,7 @@ fn squares(
     let start = min(block * BLOCK, parameters.count);
     let end = min(start + BLOCK, parameters.count);
     var sum = 0.0;
-    for (var at = start + lane; at < end; at += NORM_LANES) {
+    for (var at = start + lane; at < end; at += GROUP) {
         sum += numbers[at] * numbers[at];
     }
     let total = sum_of_all(lane, sum);
@@ -62,10 +49,10 @@ fn root_of(x: f32) -> f32 {
     return fma(fma(-guess, guess, x), 0.5 / guess, guess);
 }
 
-@compute @workgroup_size(NORM_LANES)
+@compute @workgroup_size(GROUP)
 fn root(@builtin(local_invocation_index) lane: u32) {
     // Each lane sums consecutive blocks, so that blocks go in ascending order.
-    let run = (parameters.count + NORM_LANES - 1u) / NORM_LANES;
+    let run = (parameters.count + GROUP - 1u) / GROUP;
     let end = min((lane + 1u) * run, parameters.count);
     var sum = 0.0;
     for (var at = lane * run; at < end; at += 1u) {

@@ -73,11 +73,6 @@ pub fn automatic() -> &'static str {
     if graphics::hardware_name().is_some() { "gpu" } else { "cpu" }
 }
 
-/// `cpu (AVX-512, 2 threads)`.
-pub fn describe(backend: &dyn Backend) -> String {
-    format!("{} ({})", backend.name(), backend.adapter())
-}
-
 /// What `--memory-limit` means here and now.
 pub fn memory_limit(wish: MemoryWish) -> MemoryLimit {
     match wish {

@@ -118,7 +118,7 @@ fn table(recipe: &Recipe, step: &StepPlan, backend: &dyn Backend, limit: MemoryL
     let times = if recipe.accumulate == 1 { String::new() } else { format!("{} times ", recipe.accumulate) };
     let mut text = format!(
         "plan: one training step on {}\n  tokens    {times}{} {rows} of {}\n  model     {}\n",
-        machine::describe(backend),
+        backend.machine(),
         recipe.batch,
         recipe.length,
         describe_model(&recipe.model),

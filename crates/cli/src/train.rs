@@ -59,7 +59,7 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     };
     let Claim { run, lock, start } = claim;
     let path = run.path().to_owned();
-    introduce(&progress, &job, &plan, &path, &machine::describe(backend.as_ref()))?;
+    introduce(&progress, &job, &plan, &path, &backend.machine())?;
     if start == Start::Fresh {
         run.write_tokenizer(&job.tokenizer)?;
     }

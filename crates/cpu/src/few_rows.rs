@@ -130,10 +130,10 @@ impl Piece<'_> {
 /// sums += a·rows, term by term.
 #[inline(always)]
 fn add<A: Arithmetic, T: Copy>(sums: &mut [f32], a: &[f32], rows: [&[T]; TERMS], widen: impl Fn(T) -> f32) {
-    if let &[a0, a1, a2, a3, a4, a5, a6, a7] = a {
+    if let Ok(a) = <[f32; TERMS]>::try_from(a) {
         let rows = rows.map(|row| &row[..sums.len()]);
         for (index, sum) in sums.iter_mut().enumerate() {
-            for (a, row) in [a0, a1, a2, a3, a4, a5, a6, a7].into_iter().zip(rows) {
+            for (a, row) in a.into_iter().zip(rows) {
                 *sum = A::multiply_add(a, widen(row[index]), *sum);
             }
         }

@@ -3,8 +3,12 @@
 
 use crate::adapter::{Adapter, Choice, adapters, choose};
 use crate::backend::Gpu;
+use crate::layout::DeviceLimits;
 use std::fmt::Display;
 use std::sync::{Arc, OnceLock};
+
+/// So little that the matrices of the suite's larger cases are cut: 512 rows of 64 columns fill a segment.
+pub const TINY: DeviceLimits = DeviceLimits { binding_bytes: 128 << 10, buffer_bytes: 128 << 10, workgroups: 64 };
 
 /// An adapter that tests run on. Nothing is opened before a test asks for it: listing tests costs nothing.
 pub struct TestAdapter {

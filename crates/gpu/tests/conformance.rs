@@ -1,13 +1,10 @@
 //! The suite of `reformer-conformance` on every adapter of this machine, a software one too: `ADAPTER::fast::attention::lsh_odd`.
 
 use reformer_conformance::{Failure, Report, cases, laws};
-use reformer_gpu::testing::TestAdapter;
-use reformer_gpu::{DeviceLimits, Gpu, Kernels, ProductVariant};
+use reformer_gpu::testing::{TINY, TestAdapter};
+use reformer_gpu::{Gpu, Kernels, ProductVariant};
 
 reformer_gpu::on_every_adapter!(tests());
-
-/// So little that the matrices of the larger cases are cut: 512 rows of 64 columns fill a segment.
-const TINY: DeviceLimits = DeviceLimits { binding_bytes: 128 << 10, buffer_bytes: 128 << 10, workgroups: 64 };
 
 /// What runs the whole suite.
 const BACKENDS: [(&str, fn(&TestAdapter) -> Gpu); 3] = [

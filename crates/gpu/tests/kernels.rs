@@ -1,17 +1,14 @@
 //! The kernels that hardware runs, on every adapter: a machine without a GPU sees them, too. They give the bits of those that are usual
 //! there, also on tensors that are cut, and keep the laws.
 
-use reformer_gpu::testing::TestAdapter;
-use reformer_gpu::{DeviceLimits, Gpu, Kernels};
+use reformer_gpu::testing::{TINY, TestAdapter};
+use reformer_gpu::{Gpu, Kernels};
 
 reformer_gpu::on_every_adapter!(
     kernels_of_hardware_and_of_software_give_the_same_bits,
     kernels_of_hardware_give_the_same_bits_on_cut_tensors,
     kernels_of_hardware_keep_the_laws,
 );
-
-/// As in `conformance.rs`: the matrices of the larger cases are cut, and few workgroups are a launch.
-const TINY: DeviceLimits = DeviceLimits { binding_bytes: 128 << 10, buffer_bytes: 128 << 10, workgroups: 64 };
 
 fn compare(gpu: Gpu) {
     let [hardware, software] = [Kernels::Fast, Kernels::Software].map(|kernels| gpu.clone().with_kernels(kernels));

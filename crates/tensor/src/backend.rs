@@ -222,6 +222,10 @@ pub trait Backend {
     fn name(&self) -> &'static str;
     /// What it runs on, for people: `AVX-512, 2 threads`.
     fn adapter(&self) -> String;
+    /// The backend and what it runs on: `cpu (AVX-512, 2 threads)`.
+    fn machine(&self) -> String {
+        format!("{} ({})", self.name(), self.adapter())
+    }
     /// Bytes that the backend takes beside the plan's slots while it runs `program` (packing buffers, tiles); [`IMPOSSIBLE_BYTES`] if
     /// it can't run it.
     fn scratch_bytes(&self, program: &Program) -> u64;

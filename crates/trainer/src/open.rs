@@ -86,7 +86,7 @@ impl<'a> Trainer<'a> {
         picture::check_place(&run.picture_path())?;
         let metrics = Metrics::open(&run.metrics_path(), step)?;
         // Where a finished run is only told of again, nothing is computed.
-        let is_new = !state.finished && config.note_machine(&format!("{} ({})", backend.name(), backend.adapter()));
+        let is_new = !state.finished && config.note_machine(&backend.machine());
         if is_new || start == Start::Fresh {
             run.write_config(&config)?;
         }

@@ -122,7 +122,7 @@ fn ten_thousand_operations_plan_quickly() {
     assert!(matches!(plan.location(x.id), Location::Slot(_)));
 }
 
-/// Values by the parity of their shapes; an update in place is counted once, also where it makes another kind of it.
+/// Two kinds, by name and maker; an update in place is counted once, also where it makes another kind of it.
 #[test]
 fn parts_of_what_is_alive_make_up_the_whole() {
     let mut program = Program::new();
