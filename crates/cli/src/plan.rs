@@ -8,6 +8,7 @@ use crate::presets::{Duration, Recipe};
 use crate::quantities::{Bytes, Count};
 use anyhow::{Context, anyhow};
 use reformer_model::{MemoryChoice, MemoryLimit, ModelConfig};
+use reformer_session::write_atomically;
 use reformer_tensor::{Backend, IMPOSSIBLE_BYTES, LiveValue, PlanError};
 use reformer_trainer::{Event, StepPlan, TrainError};
 use serde_json::{Map, Value, json};
@@ -31,7 +32,7 @@ pub fn run(arguments: &PlanArguments) -> anyhow::Result<()> {
     if let Some(path) = &arguments.picture {
         let title = format!("One training step, {} tokens: {}", recipe.length * recipe.batch, Bytes(step.peak_bytes()));
         let svg = picture::memory_over_step(&step.training, step.moment_bytes(), &title);
-        std::fs::write(path, svg).with_context(|| format!("--picture {}: cannot write it", path.display()))?;
+        write_atomically(path, svg.as_bytes()).with_context(|| format!("--picture {}", path.display()))?;
         note(format_args!("memory over the step: {}", path.display()));
     }
     if train.run.json {
