@@ -7,6 +7,19 @@ mod harness;
 
 use harness::{SMALL, adapter, call_with_drivers, folder, positive};
 
+/// A server or a container has no folder of a login, and nothing of a window system is wanted: drivers have nothing to complain of.
+#[test]
+fn drivers_say_nothing_where_nobody_is_logged_in() {
+    let folder = folder();
+    let mut program = harness::program_with_drivers(folder.path());
+    for variable in ["XDG_RUNTIME_DIR", "WAYLAND_DISPLAY", "DISPLAY"] {
+        program.env_remove(variable);
+    }
+    let said = program.args(["info", "--adapters"]).output().expect("it runs");
+    assert!(said.status.success());
+    assert_eq!(String::from_utf8_lossy(&said.stderr), "");
+}
+
 #[test]
 fn a_run_on_the_gpu_learns_and_talks() {
     let Some(adapter) = adapter() else {

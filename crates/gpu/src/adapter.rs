@@ -1,5 +1,6 @@
 //! Which adapters there are, and which one is taken. Opening one is in `device.rs`.
 
+use crate::instance::instance;
 use reformer_tensor::BackendError;
 use std::fmt;
 
@@ -100,8 +101,7 @@ pub fn adapters() -> Vec<Adapter> {
 }
 
 fn found() -> Vec<wgpu::Adapter> {
-    let instance = wgpu::Instance::default();
-    let mut found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    let mut found = pollster::block_on(instance().enumerate_adapters(wgpu::Backends::all()));
     found.sort_by_key(|adapter| AdapterKind::of(adapter.get_info().device_type).rank());
     found
 }

@@ -12,6 +12,7 @@ mod chunks;
 mod device;
 mod executor;
 mod indices;
+mod instance;
 mod kernels;
 mod layer_norm;
 mod layout;

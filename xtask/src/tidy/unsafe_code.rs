@@ -21,6 +21,11 @@ const HOMES: &[Home] = &[
         what: "shaders without a check in every access, and compiled kernels from an earlier run",
         calls: &["create_shader_module_trusted", "create_pipeline_cache"],
     },
+    Home {
+        path: "crates/gpu/src/instance.rs",
+        what: "Vulkan without the extensions of window systems",
+        calls: &["init_with_callback", "from_hal"],
+    },
     Home { path: "benches/benches/machine.rs", what: "the product that all else is compared with", calls: &["gemm"] },
     Home { path: "crates/shader-stats/src/vulkan.rs", what: "raw Vulkan", calls: &[] },
 ];
