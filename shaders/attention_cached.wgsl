@@ -10,7 +10,14 @@ const HEAD_WIDTH: u32 = 64; // one of 8, 16, 32, 64, 128, 256
 
 fn add_value(cache: Cache, entry: u32, weight: f32) {
     let v = entry_at(cache, entry);
-    for (var d = 0u; d < parameters.head_width; d += 1u) {
+    let strips = parameters.head_width - parameters.head_width % STRIP;
+    for (var first = 0u; first < strips; first += STRIP) {
+        for (var i = 0u; i < STRIP; i += 1u) { // unrolled
+            let d = first + i;
+            round_sums[d] = fma(weight, values[v + d], round_sums[d]);
+        }
+    }
+    for (var d = strips; d < parameters.head_width; d += 1u) {
         round_sums[d] = fma(weight, values[v + d], round_sums[d]);
     }
 }

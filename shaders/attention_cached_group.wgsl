@@ -54,12 +54,15 @@ fn add_tile(lane: u32, count: u32, maximum: f32, sum_before: f32) -> f32 {
             own = round_sums[channel];
         }
         sum = sum_before;
-        for (var i = 0u; i < count; i += 1u) {
-            let place = places[i];
-            if place != NO_ENTRY {
-                let weight = weights[i];
-                sum += weight;
-                own = fma(weight, values[place + channel], own);
+        for (var start = 0u; start < count; start += STRIP) {
+            for (var j = 0u; j < STRIP; j += 1u) { // unrolled
+                let i = start + j;
+                // A tile has no key past its end, though there is room for one.
+                if i < count && places[i] != NO_ENTRY {
+                    let weight = weights[i];
+                    sum += weight;
+                    own = fma(weight, values[places[i] + channel], own);
+                }
             }
         }
         if is_own {

@@ -21,6 +21,9 @@ struct Parameters {
     own_chunks: u32,
     stride: u32,
     chunks: u32,
+    // Keys of the table that this launch takes, where one launch takes not all: the first, and the one after the last.
+    key_first: u32,
+    key_end: u32,
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
@@ -167,6 +170,66 @@ fn in_order(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
     weigh(at, query, query.slot, keys_seen, most);
 }
 
+/// What a query sees of this launch's keys.
+fn part_of(keys_seen: Seen) -> Seen {
+    let first = clamp(keys_seen.first, parameters.key_first, parameters.key_end);
+    return Seen(first, clamp(keys_seen.end, first, parameters.key_end));
+}
+
+/// Where a table is too long for one launch, `in_order` is two passes over parts of its keys: the largest logit, then weights.
+@compute @workgroup_size(LANES)
+fn in_order_largest(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let at = linear(id, groups);
+    if at >= parameters.chunks * parameters.chunk {
+        return;
+    }
+    let query = query_of(at);
+    if !query.is_there {
+        return;
+    }
+    let low = first_in_order(query.slot, segments[query.slot], parameters.window);
+    let part = part_of(seen(query, low));
+    let row = query.head * parameters.rows + query.slot;
+    var most = NO_LOGIT;
+    if parameters.key_first > 0u {
+        most = running[row].maximum;
+    }
+    for (var key = part.first; key < part.end; key += 1u) {
+        most = max(most, scores[query.column + key * parameters.chunk]);
+    }
+    running[row] = Running(most, 0.0);
+    // There is one round: nothing was summed before.
+    factors[at] = 0.0;
+}
+
+@compute @workgroup_size(LANES)
+fn in_order_weights(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let at = linear(id, groups);
+    if at >= parameters.chunks * parameters.chunk {
+        return;
+    }
+    let query = query_of(at);
+    if !query.is_there {
+        clear_keys(query, parameters.key_first, parameters.key_end);
+        return;
+    }
+    let low = first_in_order(query.slot, segments[query.slot], parameters.window);
+    let part = part_of(seen(query, low));
+    clear_keys(query, parameters.key_first, part.first);
+    clear_keys(query, part.end, parameters.key_end);
+    let row = query.head * parameters.rows + query.slot;
+    let before = running[row];
+    var sum = before.sum;
+    for (var key = part.first; key < part.end; key += 1u) {
+        let place = query.column + key * parameters.chunk;
+        let own = weight(scores[place], before.maximum);
+        sum += own;
+        scores[place] = own;
+    }
+    running[row].sum = sum;
+    factors[at] = 0.0;
+}
+
 /// p and dS = p·(do·v - delta) of a pair.
 fn set_gradient(place: u32, own: vec2<f32>) {
     let p = weight(scores[place], own.x);
@@ -222,17 +285,16 @@ fn in_order_gradient(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_
         return;
     }
     let query = query_of(at);
-    let keys = (parameters.before + 1u) * parameters.chunk;
     if !query.is_there {
-        clear_gradients(query, 0u, keys);
+        clear_gradients(query, parameters.key_first, parameters.key_end);
         return;
     }
     let above = upstream[query.head * parameters.rows + query.slot];
     let low = first_in_order(query.slot, segments[query.slot], parameters.window);
-    let keys_seen = seen(query, low);
-    clear_gradients(query, 0u, keys_seen.first);
-    clear_gradients(query, keys_seen.end, keys);
-    for (var key = keys_seen.first; key < keys_seen.end; key += 1u) {
+    let part = part_of(seen(query, low));
+    clear_gradients(query, parameters.key_first, part.first);
+    clear_gradients(query, part.end, parameters.key_end);
+    for (var key = part.first; key < part.end; key += 1u) {
         let place = query.column + key * parameters.chunk;
         set_gradient(place, above);
     }

@@ -8,6 +8,9 @@ struct Parameters {
     // The first row of the segment of dx1 and dx2, among all; rows are numbered from it.
     first: u32,
     rows: u32,
+    // Of their order this launch's part: no launch walks further.
+    first_place: u32,
+    places: u32,
     width: u32,
     divide: u32,
     modulo: u32,
@@ -31,17 +34,18 @@ fn entry_at(at: u32) -> u32 {
     return selected(selectors[parameters.first + sorted[at]], parameters.divide, parameters.modulo);
 }
 
-// One invocation a place in the order and a column: the first place of an entry walks to its last.
+// One invocation a place in the order and a column: the first place of an entry in this part walks to its last one there, and
+// goes on from the sum of the parts before.
 @compute @workgroup_size(LANES)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let number = linear(id, groups);
-    var at = number / parameters.columns;
     let column = number % parameters.columns;
-    if at >= parameters.rows {
+    if number / parameters.columns >= parameters.places {
         return;
     }
+    var at = parameters.first_place + number / parameters.columns;
     let entry = entry_at(at);
-    if at > 0u {
+    if at > parameters.first_place {
         if entry_at(at - 1u) == entry {
             return;
         }
@@ -50,7 +54,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let stream_column = parameters.first_column + column;
     let out = entry * parameters.columns + column;
     var sum = gradient[out];
-    while at < parameters.rows {
+    let end = parameters.first_place + parameters.places;
+    while at < end {
         if entry_at(at) != entry {
             break;
         }

@@ -11,13 +11,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let target_index = id.z * parameters.c_batch + parameters.c_first + row * parameters.c_row + column;
     var total = 0.0;
-    if parameters.accumulate == 1u {
+    if parameters.accumulate != 0u {
         total = c[target_index];
     }
     var a_index = id.z * parameters.a_batch + parameters.a_first + row * parameters.a_row;
     var b_index = id.z * parameters.b_batch + parameters.b_first + column * parameters.b_column;
     for (var start = 0u; start < parameters.terms; start += parameters.block) {
         var sum = 0.0;
+        if parameters.accumulate == ON {
+            sum = total;
+            total = 0.0;
+        }
         let end = min(start + parameters.block, parameters.terms);
         for (var term = start; term < end; term += 1u) {
             // An explicit fma: every variant rounds a sum in the same way.

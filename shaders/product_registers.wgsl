@@ -20,15 +20,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         a_start[i] = a_first + min(first_row + i, parameters.rows - 1u) * parameters.a_row;
     }
     var b_start: array<u32, TILE_COLUMNS>;
-    for (var j = 0u; j < TILE_COLUMNS; j += 1u) {
+    for (var j = 0u; j < TILE_COLUMNS; j += 1u) { // unrolled
         let column = min(first_column + j * LANES, parameters.columns - 1u);
         b_start[j] = b_first + column * parameters.b_column;
     }
     var total: array<f32, TILE_ROWS * TILE_COLUMNS>;
     for (var i = 0u; i < TILE_ROWS; i += 1u) {
-        for (var j = 0u; j < TILE_COLUMNS; j += 1u) {
+        for (var j = 0u; j < TILE_COLUMNS; j += 1u) { // unrolled
             total[i * TILE_COLUMNS + j] = 0.0;
-            if parameters.accumulate == 1u {
+            if parameters.accumulate != 0u {
                 let row = min(first_row + i, parameters.rows - 1u);
                 let column = min(first_column + j * LANES, parameters.columns - 1u);
                 total[i * TILE_COLUMNS + j] = c[c_first + row * parameters.c_row + column];
@@ -40,15 +40,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         var sum: array<f32, TILE_ROWS * TILE_COLUMNS>;
         for (var k = 0u; k < TILE_ROWS * TILE_COLUMNS; k += 1u) {
             sum[k] = 0.0;
+            if parameters.accumulate == ON {
+                sum[k] = total[k];
+                total[k] = 0.0;
+            }
         }
         for (var term = start; term < end; term += 1u) {
             var b_value: array<f32, TILE_COLUMNS>;
-            for (var j = 0u; j < TILE_COLUMNS; j += 1u) {
+            for (var j = 0u; j < TILE_COLUMNS; j += 1u) { // unrolled
                 b_value[j] = b_at(b_start[j] + term * parameters.b_term);
             }
             for (var i = 0u; i < TILE_ROWS; i += 1u) {
                 let a_value = a[a_start[i] + term * parameters.a_term];
-                for (var j = 0u; j < TILE_COLUMNS; j += 1u) {
+                for (var j = 0u; j < TILE_COLUMNS; j += 1u) { // unrolled
                     sum[i * TILE_COLUMNS + j] = fma(a_value, b_value[j], sum[i * TILE_COLUMNS + j]);
                 }
             }
@@ -58,7 +62,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         }
     }
     for (var i = 0u; i < TILE_ROWS; i += 1u) {
-        for (var j = 0u; j < TILE_COLUMNS; j += 1u) {
+        for (var j = 0u; j < TILE_COLUMNS; j += 1u) { // unrolled
             let row = first_row + i;
             let column = first_column + j * LANES;
             if row < parameters.rows && column < parameters.columns {

@@ -28,13 +28,15 @@ fn main(
     var total: array<f32, OWN * OWN>;
     var sum: array<f32, OWN * OWN>;
     for (var i = 0u; i < OWN; i += 1u) {
-        for (var j = 0u; j < OWN; j += 1u) {
+        for (var j = 0u; j < OWN; j += 1u) { // unrolled
             let row = first_row + local.y + i * SIDE;
             let column = first_column + local.x + j * SIDE;
             total[i * OWN + j] = 0.0;
             sum[i * OWN + j] = 0.0;
-            if parameters.accumulate == 1u && row < parameters.rows && column < parameters.columns {
-                total[i * OWN + j] = c[c_first + row * parameters.c_row + column];
+            if parameters.accumulate != 0u && row < parameters.rows && column < parameters.columns {
+                let before = c[c_first + row * parameters.c_row + column];
+                total[i * OWN + j] = select(before, 0.0, parameters.accumulate == ON);
+                sum[i * OWN + j] = select(0.0, before, parameters.accumulate == ON);
             }
         }
     }
@@ -68,12 +70,12 @@ fn main(
         workgroupBarrier();
         for (var term = 0u; term < TERMS; term += 1u) {
             var b_value: array<f32, OWN>;
-            for (var j = 0u; j < OWN; j += 1u) {
+            for (var j = 0u; j < OWN; j += 1u) { // unrolled
                 b_value[j] = b_tile[term * LINE + local.x + j * SIDE];
             }
             for (var i = 0u; i < OWN; i += 1u) {
                 let a_value = a_tile[term * LINE + local.y + i * SIDE];
-                for (var j = 0u; j < OWN; j += 1u) {
+                for (var j = 0u; j < OWN; j += 1u) { // unrolled
                     sum[i * OWN + j] = fma(a_value, b_value[j], sum[i * OWN + j]);
                 }
             }
@@ -87,7 +89,7 @@ fn main(
         }
     }
     for (var i = 0u; i < OWN; i += 1u) {
-        for (var j = 0u; j < OWN; j += 1u) {
+        for (var j = 0u; j < OWN; j += 1u) { // unrolled
             let row = first_row + local.y + i * SIDE;
             let column = first_column + local.x + j * SIDE;
             if row < parameters.rows && column < parameters.columns {

@@ -15,13 +15,17 @@ struct Parameters {
     b_column: u32,
     c_first: u32,
     c_row: u32,
-    // 1: add onto C.
+    // ONTO: add onto C. ON: a sum that an earlier launch has begun goes on from C.
     accumulate: u32,
     // From one product of a batch to the next.
     a_batch: u32,
     b_batch: u32,
     c_batch: u32,
 }
+
+/// `accumulate`.
+const ONTO: u32 = 1u;
+const ON: u32 = 2u;
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<storage, read> a: array<f32>;

@@ -6,7 +6,7 @@ fn rotate_left(x: u32, bits: u32) -> u32 {
 
 fn four_rounds(x: vec2<u32>, rotations: vec4<u32>) -> vec2<u32> {
     var y = x;
-    for (var i = 0u; i < 4u; i += 1u) {
+    for (var i = 0u; i < 4u; i += 1u) { // unrolled
         y.x += y.y;
         y.y = rotate_left(y.y, rotations[i]) ^ y.x;
     }

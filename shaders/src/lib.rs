@@ -14,8 +14,10 @@
 //! ```
 
 mod compose;
+mod counted;
 
 pub use compose::{Choice, ComposeError, Composed};
+pub use counted::{COUNTER, compose_counted};
 
 /// An entry point.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

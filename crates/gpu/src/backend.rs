@@ -27,10 +27,13 @@ impl Gpu {
     /// # Errors
     /// If there is no such adapter, or it refuses.
     pub fn new(choice: &Choice) -> Result<Self, BackendError> {
-        let device = Device::open(choice)?;
+        Ok(Self::on(Device::open(choice)?))
+    }
+
+    pub(crate) fn on(device: Device) -> Self {
         let (limits, kind) = (device.limits, device.adapter.kind);
         let (kernels, product) = (Kernels::usual(kind), ProductVariant::usual(kind));
-        Ok(Self { device: Arc::new(device), limits, kernels, product })
+        Self { device: Arc::new(device), limits, kernels, product }
     }
 
     /// The same device, planned for as if it had no more than `limits`.
@@ -39,6 +42,7 @@ impl Gpu {
             binding_bytes: limits.binding_bytes.min(self.limits.binding_bytes),
             buffer_bytes: limits.buffer_bytes.min(self.limits.buffer_bytes),
             workgroups: limits.workgroups.min(self.limits.workgroups),
+            iterations: limits.iterations.min(self.limits.iterations),
         };
         Self { limits, ..self }
     }

@@ -110,7 +110,19 @@ impl Chunking {
             own_chunks: span.chunks as u32,
             stride: self.stride(span) as u32,
             chunks: self.tables(span) as u32,
+            key_first: 0,
+            key_end: self.keys(span) as u32,
         }
+    }
+
+    /// The same for parts of the keys that a launch can walk.
+    fn score_parts(&self, span: Span, most: usize) -> impl Iterator<Item = attention_scores::Parameters> {
+        let (all, keys) = (self.score_parameters(span, 0), self.keys(span));
+        (0..keys).step_by(most).map(move |first| attention_scores::Parameters {
+            key_first: first as u32,
+            key_end: keys.min(first + most) as u32,
+            ..all
+        })
     }
 
     /// Logits to weights, merged onto `running`; returns the factors of what was summed before.
@@ -127,10 +139,17 @@ impl Chunking {
         let factors = recorder.scratch("attention factors", queries);
         let buffers = [scores.place, running, factors, order.sets, order.order];
         let parameters = self.score_parameters(span, round);
-        if self.is_in_order() {
+        let most = recorder.iterations() as usize;
+        if !self.is_in_order() {
+            recorder.dispatch_elements(&attention_scores::LSH, parameters, &buffers, queries);
+        } else if 2 * self.keys(span) <= most {
             recorder.dispatch_elements(&attention_scores::IN_ORDER, parameters, &buffers[..4], queries);
         } else {
-            recorder.dispatch_elements(&attention_scores::LSH, parameters, &buffers, queries);
+            for entry in [&attention_scores::IN_ORDER_LARGEST, &attention_scores::IN_ORDER_WEIGHTS] {
+                for part in self.score_parts(span, most) {
+                    recorder.dispatch_elements(entry, part, &buffers[..4], queries);
+                }
+            }
         }
         factors
     }
@@ -147,11 +166,13 @@ impl Chunking {
     ) {
         let queries = self.tables(span) * self.chunk;
         let buffers = [scores[0].place, upstream, scores[1].place, order.sets, order.order];
-        let parameters = self.score_parameters(span, round);
-        if self.is_in_order() {
-            recorder.dispatch_elements(&attention_scores::IN_ORDER_GRADIENT, parameters, &buffers[..4], queries);
-        } else {
+        if !self.is_in_order() {
+            let parameters = self.score_parameters(span, round);
             recorder.dispatch_elements(&attention_scores::LSH_GRADIENT, parameters, &buffers, queries);
+            return;
+        }
+        for part in self.score_parts(span, recorder.iterations() as usize) {
+            recorder.dispatch_elements(&attention_scores::IN_ORDER_GRADIENT, part, &buffers[..4], queries);
         }
     }
 

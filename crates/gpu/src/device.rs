@@ -33,6 +33,8 @@ pub(crate) struct Device {
     pipelines: Mutex<BTreeMap<PipelineKey, wgpu::ComputePipeline>>,
     kept: OnceLock<Kept>,
     lost: Arc<Mutex<Option<String>>>,
+    /// Whether kernels count the iterations of their loops (`counting.rs`).
+    pub counts: bool,
 }
 
 impl Device {
@@ -41,12 +43,22 @@ impl Device {
     /// # Errors
     /// If there is no such adapter, or it refuses.
     pub fn open(choice: &Choice) -> Result<Self, BackendError> {
+        Self::open_as(choice, false)
+    }
+
+    /// The same, with kernels that count the iterations of their loops.
+    ///
+    /// # Errors
+    /// As [`Device::open`], and if the device binds no buffer more than kernels need.
+    pub fn open_as(choice: &Choice, counts: bool) -> Result<Self, BackendError> {
         let chosen = adapter::choose(choice)?;
         let described = adapter::describe(&chosen);
         let own = chosen.limits();
         let required = wgpu::Limits {
             max_storage_buffer_binding_size: own.max_storage_buffer_binding_size,
             max_buffer_size: own.max_buffer_size,
+            max_storage_buffers_per_shader_stage: wgpu::Limits::default().max_storage_buffers_per_shader_stage
+                + u32::from(counts),
             ..wgpu::Limits::default()
         };
         let descriptor = wgpu::DeviceDescriptor {
@@ -70,8 +82,19 @@ impl Device {
             binding_bytes: own.max_storage_buffer_binding_size.min(u64::from(u32::MAX) / 2),
             buffer_bytes: own.max_buffer_size,
             workgroups: own.max_compute_workgroups_per_dimension.min(DeviceLimits::WEBGPU.workgroups),
+            // No interface tells how long its systems let a launch walk.
+            iterations: DeviceLimits::WEBGPU.iterations,
         };
-        Ok(Self { device, queue, adapter: described, limits, pipelines: Mutex::default(), kept: OnceLock::new(), lost })
+        Ok(Self {
+            device,
+            queue,
+            adapter: described,
+            limits,
+            pipelines: Mutex::default(),
+            kept: OnceLock::new(),
+            lost,
+            counts,
+        })
     }
 
     /// Takes compiled kernels from this file, and keeps them there. Devices without such a thing compile each time.
@@ -164,8 +187,9 @@ impl Device {
             return Ok(pipeline.clone());
         }
         let label = format!("{} {}", entry.file, entry.name);
-        let composed = reformer_shaders::compose(entry.file, constants)
-            .map_err(|error| BackendError::Device(format!("{label}: {error}")))?;
+        let compose = if self.counts { reformer_shaders::compose_counted } else { reformer_shaders::compose };
+        let composed =
+            compose(entry.file, constants).map_err(|error| BackendError::Device(format!("{label}: {error}")))?;
         let pipeline = self.guarded(&|| label.clone(), || {
             let descriptor = wgpu::ShaderModuleDescriptor {
                 label: Some(&label),

@@ -2,6 +2,7 @@
 
 use crate::backend::Gpu;
 use crate::checks::GUARD_WORDS;
+use crate::counting;
 use crate::device::Device;
 use crate::indices;
 use crate::layout::Layout;
@@ -34,6 +35,8 @@ pub(crate) struct GpuPrepared {
     pub(crate) faults: wgpu::Buffer,
     pipelines: Vec<wgpu::ComputePipeline>,
     parameters: wgpu::Buffer,
+    /// Iterations that the dispatches took, where kernels count them.
+    counts: Option<wgpu::Buffer>,
     /// Bind groups of the dispatches, and the state buffers that they were made for.
     bound: Option<(Vec<wgpu::Buffer>, Vec<wgpu::BindGroup>)>,
 }
@@ -65,6 +68,7 @@ impl GpuPrepared {
         let scratch = scratch.collect::<Result<Vec<_>, _>>()?;
         let faults = device.buffer("faults", 4 * plan.schedule.len() as u64)?;
         let parameters = upload_parameters(&device, &recording.dispatches)?;
+        let counts = counting::counters(&device, recording.dispatches.len())?;
         Ok(Self {
             device,
             plan,
@@ -77,6 +81,7 @@ impl GpuPrepared {
             faults,
             pipelines,
             parameters,
+            counts,
             bound: None,
         })
     }
@@ -144,6 +149,9 @@ impl GpuPrepared {
         }
         for (binding, (buffer, words)) in dispatch.entry.bindings.iter().zip(places) {
             entries.push(wgpu::BindGroupEntry { binding: binding.number, resource: whole(buffer, 0, 4 * words) });
+        }
+        if let Some(counts) = &self.counts {
+            entries.push(counting::entry(counts, number));
         }
         self.device.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: None,
@@ -316,6 +324,9 @@ impl GpuPrepared {
         let outputs = self.read_back(store)?;
         if self.checks == Checks::Poison {
             self.check_guards()?;
+        }
+        if let Some(counts) = &self.counts {
+            counting::check(&self.device, counts, &self.recording.dispatches)?;
         }
         Ok(outputs)
     }

@@ -3,7 +3,7 @@
 use reformer_tensor::op::ROW_BLOCK;
 use reformer_tensor::{BackendError, DType, Program, Shape, ValueId, ValueKind};
 
-/// What a device can bind and allocate.
+/// What a device can bind, allocate and launch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DeviceLimits {
     /// Bytes of one storage binding.
@@ -12,12 +12,15 @@ pub struct DeviceLimits {
     pub buffer_bytes: u64,
     /// Workgroups in one dimension of a dispatch.
     pub workgroups: u32,
+    /// Iterations of loops that an invocation takes in a launch, where a launch can be cut: some milliseconds. A system's watchdog stops
+    /// longer ones, and llvmpipe before Mesa 23 ends all loops of an invocation after 65,535 iterations in all, silently.
+    pub iterations: u64,
 }
 
 impl DeviceLimits {
     /// WebGPU's defaults: what every adapter has.
     pub const WEBGPU: DeviceLimits =
-        DeviceLimits { binding_bytes: 128 << 20, buffer_bytes: 256 << 20, workgroups: 65_535 };
+        DeviceLimits { binding_bytes: 128 << 20, buffer_bytes: 256 << 20, workgroups: 65_535, iterations: 1 << 15 };
 
     fn bytes(&self) -> u64 {
         self.binding_bytes.min(self.buffer_bytes)

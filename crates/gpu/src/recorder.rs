@@ -3,11 +3,12 @@
 
 use crate::kernels::Kernels;
 use crate::layout::{Array, Layout};
+use crate::loops::{self, Loops};
 use crate::ops;
 use crate::product::ProductVariant;
 use bytemuck::Pod;
 use reformer_shaders::{Entry, entries};
-use reformer_tensor::op::{PRODUCT_BLOCK, ROW_BLOCK};
+use reformer_tensor::op::ROW_BLOCK;
 use reformer_tensor::{BackendError, DType, Instruction, Program, ValueId};
 
 /// `fraction_bits` of a stream in plain f32; the same number as in shaders/shared/stream.wgsl.
@@ -41,6 +42,8 @@ pub struct Dispatch {
     pub buffers: Vec<Place>,
     /// Workgroups.
     pub groups: [u32; 3],
+    /// Iterations of all loops that one of its invocations takes at most.
+    pub iterations: u64,
 }
 
 /// What a program launches.
@@ -81,6 +84,9 @@ impl Recording {
                 recording: &mut recording,
             };
             ops::record(&instruction.op, &mut recorder)?;
+            let first = recording.ends.last().copied().unwrap_or(0);
+            let scope = &program.scopes[instruction.scope];
+            recording.dispatches[first..].iter().try_for_each(|dispatch| loops::check(dispatch, scope))?;
             recording.ends.push(recording.dispatches.len());
         }
         Ok(recording)
@@ -97,7 +103,7 @@ pub(crate) struct Recorder<'a> {
     program: &'a Program,
     layout: Layout,
     pub kernels: Kernels,
-    product: ProductVariant,
+    pub(crate) product: ProductVariant,
     step: usize,
     instruction: &'a Instruction,
     names: &'a mut Vec<&'static str>,
@@ -168,6 +174,11 @@ impl<'a> Recorder<'a> {
         self.layout.array(self.program, self.instruction.reads[index])
     }
 
+    /// Iterations that an invocation takes in a launch, where it can be cut.
+    pub fn iterations(&self) -> u64 {
+        self.layout.limits.iterations
+    }
+
     /// How many operands are read.
     pub fn reads(&self) -> usize {
         self.instruction.reads.len()
@@ -203,8 +214,9 @@ impl<'a> Recorder<'a> {
     /// Windows of at most a tile of rows over a run's `rows`. `columns` is the widest tile that will be in scratch.
     pub fn windows(&self, rows: usize, columns: usize) -> Vec<Window> {
         let words = TILE_WORDS.min((self.layout.limits.binding_bytes / 4) as usize);
-        // Some kernels have a workgroup a row, in one dimension.
-        let most = (words / columns.max(1)).min(self.layout.limits.workgroups as usize);
+        // Some kernels have a workgroup a row, in one dimension; some walk all rows, with one more iteration a block.
+        let walked = self.iterations() as usize / (ROW_BLOCK + 1) * ROW_BLOCK;
+        let most = (words / columns.max(1)).min(self.layout.limits.workgroups as usize).min(walked);
         let most = (most / ROW_BLOCK * ROW_BLOCK).max(ROW_BLOCK);
         let segment_rows = self.layout.segment_rows.min(rows);
         let mut windows = Vec::new();
@@ -257,12 +269,18 @@ impl<'a> Recorder<'a> {
     }
 
     /// Launches `entry` in workgroups of the number `groups`.
-    pub fn dispatch<P: Pod>(&mut self, entry: &'static Entry, parameters: P, buffers: &[Place], groups: [u32; 3]) {
+    pub fn dispatch<P: Pod + Loops>(
+        &mut self,
+        entry: &'static Entry,
+        parameters: P,
+        buffers: &[Place],
+        groups: [u32; 3],
+    ) {
         self.dispatch_with(entry, &[], parameters, buffers, groups);
     }
 
     /// The same with chosen constants.
-    pub fn dispatch_with<P: Pod>(
+    pub fn dispatch_with<P: Pod + Loops>(
         &mut self,
         entry: &'static Entry,
         constants: &[(&'static str, u32)],
@@ -278,11 +296,12 @@ impl<'a> Recorder<'a> {
             parameters: bytemuck::bytes_of(&parameters).to_vec(),
             buffers: buffers.to_vec(),
             groups,
+            iterations: parameters.iterations(entry, constants),
         });
     }
 
     /// Launches an element-wise kernel that finds its element by `linear` (shaders/shared/indexing.wgsl).
-    pub fn dispatch_elements<P: Pod>(
+    pub fn dispatch_elements<P: Pod + Loops>(
         &mut self,
         entry: &'static Entry,
         parameters: P,
@@ -306,7 +325,13 @@ impl<'a> Recorder<'a> {
     }
 
     /// Launches a kernel of shaders/shared/moments.wgsl, which has a lane a row, for a window's rows: too few for a second dimension.
-    pub fn dispatch_rows<P: Pod>(&mut self, entry: &'static Entry, parameters: P, buffers: &[Place], rows: usize) {
+    pub fn dispatch_rows<P: Pod + Loops>(
+        &mut self,
+        entry: &'static Entry,
+        parameters: P,
+        buffers: &[Place],
+        rows: usize,
+    ) {
         let groups = [rows.div_ceil(LANES) as u32, 1, 1];
         self.dispatch_with(entry, &[self.kernels.staged()], parameters, buffers, groups);
     }
@@ -315,50 +340,6 @@ impl<'a> Recorder<'a> {
     pub fn fill(&mut self, place: Place, first: usize, words: usize, word: u32) {
         let parameters = entries::fill::Parameters { first: first as u32, count: words as u32, word };
         self.dispatch_elements(&entries::fill::MAIN, parameters, &[place], words);
-    }
-
-    /// c = a·b, or c += a·b; terms in blocks of [`PRODUCT_BLOCK`] in ascending order.
-    pub fn product(&mut self, size: ProductSize, a: Matrix, b: Matrix, c: Matrix, accumulate: bool) {
-        self.products(size, Batch { count: 1, ..Batch::default() }, PRODUCT_BLOCK, a, b, c, accumulate);
-    }
-
-    /// The same for every product of a batch; terms in blocks of `block`.
-    pub fn products(
-        &mut self,
-        size: ProductSize,
-        batch: Batch,
-        block: usize,
-        a: Matrix,
-        b: Matrix,
-        c: Matrix,
-        accumulate: bool,
-    ) {
-        debug_assert_eq!(c.column, 1, "results are row-major");
-        debug_assert_eq!((a.dtype, c.dtype), (DType::F32, DType::F32), "weights are right operands");
-        let parameters = entries::product::Parameters {
-            rows: size.rows as u32,
-            columns: size.columns as u32,
-            terms: size.terms as u32,
-            block: block as u32,
-            a_first: a.first as u32,
-            a_row: a.row as u32,
-            a_term: a.column as u32,
-            b_first: b.first as u32,
-            b_term: b.row as u32,
-            b_column: b.column as u32,
-            c_first: c.first as u32,
-            c_row: c.row as u32,
-            accumulate: u32::from(accumulate),
-            a_batch: batch.a as u32,
-            b_batch: batch.b as u32,
-            c_batch: batch.c as u32,
-        };
-        let variant = if self.kernels == Kernels::Naive { ProductVariant::Simple } else { self.product };
-        let (entry, mut constants, groups) = variant.launch(size, batch.count);
-        if b.dtype.is_half() {
-            constants.push(("STORED", stored(b.dtype)));
-        }
-        self.dispatch_with(entry, &constants, parameters, &[a.place, b.place, c.place], groups);
     }
 }
 

@@ -7,8 +7,10 @@ use crate::layout::DeviceLimits;
 use std::fmt::Display;
 use std::sync::{Arc, OnceLock};
 
-/// So little that the matrices of the suite's larger cases are cut: 512 rows of 64 columns fill a segment.
-pub const TINY: DeviceLimits = DeviceLimits { binding_bytes: 128 << 10, buffer_bytes: 128 << 10, workgroups: 64 };
+/// So little that the suite's larger cases are cut: 512 rows of 64 columns fill a segment, and a launch walks two blocks of rows less a
+/// few, or the keys of a query in parts.
+pub const TINY: DeviceLimits =
+    DeviceLimits { binding_bytes: 128 << 10, buffer_bytes: 128 << 10, workgroups: 64, iterations: 1000 };
 
 /// An adapter that tests run on. Nothing is opened before a test asks for it: listing tests costs nothing.
 pub struct TestAdapter {
@@ -34,6 +36,14 @@ impl TestAdapter {
         let gpu = Gpu::new(&Choice::Position(self.position)).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(gpu.described(), &self.described, "the adapters of this machine have changed");
         gpu
+    }
+
+    /// A device whose kernels count the iterations of their loops.
+    ///
+    /// # Panics
+    /// As [`TestAdapter::open`] does.
+    pub fn counting(&self) -> Gpu {
+        Gpu::counting(&Choice::Position(self.position)).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// One device for all tests of a process: its kernels are compiled once.

@@ -65,6 +65,11 @@ pub(super) fn across_blocks() -> Case {
     case(ACROSS, true)
 }
 
+/// More rows than one launch or one piece of work sums: the parts' sums go on from one another.
+pub(super) fn many_rows() -> Case {
+    case(Sizes { rows: 4133, width: 8, hidden: 12, ..ACROSS }, true)
+}
+
 pub(super) fn plain_stream() -> Case {
     case(PLAIN_STREAM, true)
 }

@@ -56,7 +56,7 @@ macro_rules! catalogue {
         merge_heads: one_row, middle_heads, taken_off, across_tiles, dropout, plain_stream, in_place, exact_ties, weights_f16, weights_bf16;
         merge_heads_gradient: one_row, middle_heads, across_blocks, dropout, weights_f16, weights_bf16;
         feed_forward: one_row, gelu, relu, dropout, taken_off, across_tiles, plain_stream, in_place, exact_ties, weights_f16, weights_bf16;
-        feed_forward_gradient: one_row, gelu, relu, dropout, rebuild, across_blocks, plain_stream, weights_f16, weights_bf16;
+        feed_forward_gradient: one_row, gelu, relu, dropout, rebuild, across_blocks, many_rows, plain_stream, weights_f16, weights_bf16;
         head_loss: one_row, odd, unscored_rows, unscored_block, unscored_nan, across_tiles, large_vocabulary, plain_stream, sharp, weights_f16, weights_bf16;
         head_loss_gradient: one_row, odd, unscored_rows, unscored_block, unscored_nan, across_blocks, large_vocabulary, plain_stream, weights_f16, weights_bf16;
         logits: one_row, odd, repeated, across_segments, plain_stream, weights_f16, weights_bf16;

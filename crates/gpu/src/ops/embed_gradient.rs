@@ -74,6 +74,8 @@ fn add(
     let parameters = kernel::Parameters {
         first: rows.first as u32,
         rows: rows.count as u32,
+        first_place: 0,
+        places: 0,
         width: dx[0].shape.dim(1) as u32,
         divide: table.divide as u32,
         modulo: table.modulo as u32,
@@ -86,6 +88,12 @@ fn add(
     let key = recorder.whole(recorder.read(2))?;
     let [dx1, dx2] = dx.map(|dx| Place::Value(dx.id, rows.segment));
     let buffers = [sorted, table.selectors, key, dx1, dx2, recorder.whole(table.gradient)?];
-    recorder.dispatch_elements(&kernel::MAIN, parameters, &buffers, rows.count * columns);
+    // All rows may select one entry, and one invocation then walks through them.
+    let most = recorder.iterations() as usize;
+    for first_place in (0..rows.count).step_by(most) {
+        let places = most.min(rows.count - first_place);
+        let parameters = kernel::Parameters { first_place: first_place as u32, places: places as u32, ..parameters };
+        recorder.dispatch_elements(&kernel::MAIN, parameters, &buffers, places * columns);
+    }
     Ok(())
 }
