@@ -3,6 +3,7 @@
 
 mod bench;
 mod ci;
+mod drivers;
 mod forward;
 mod gpu_check;
 mod mutants;
@@ -83,6 +84,13 @@ const COMMANDS: &[Command] = &[
         summary: "planted faults, each with the test that must catch it",
         help: mutants::HELP,
         does: Does::Here(mutants::run),
+    },
+    Command {
+        name: "drivers",
+        arguments: "",
+        summary: "the GPU's suite on three software drivers, none of which need be installed",
+        help: drivers::HELP,
+        does: Does::Here(drivers::run),
     },
     Command {
         name: "bench",

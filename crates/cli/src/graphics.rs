@@ -67,8 +67,8 @@ pub fn named(name: &str) -> Result<Box<dyn Backend>, BackendError> {
 fn open(choice: &Choice) -> Result<Box<dyn Backend>, BackendError> {
     let gpu = Gpu::new(choice)?;
     // Compiled kernels and measured choices are kept between runs; without a place for them both are made again.
-    let Some(folder) = folders::named(CACHE).or_else(folders::cache) else { return Ok(Box::new(gpu)) };
-    Ok(Box::new(gpu.cached(&folder).tuned(&folder)?))
+    let Some(folder) = folders::named(CACHE).or_else(folders::cache) else { return Ok(Box::new(gpu.checked(None)?)) };
+    Ok(Box::new(gpu.cached(&folder).tuned(&folder)?.checked(Some(&folder))?))
 }
 
 /// What says where caches are, in place of the platform's folder.

@@ -24,6 +24,7 @@ pub use case::Case;
 pub use compare::Passed;
 pub use fixture::{Expectation, Fixture, Home, Judge, Results, as_stream, segments};
 pub use harness::{Failure, Report, check, run_once, same_bits};
+pub use reformer_oracle::Oracle;
 pub use reformer_tensor::Backend;
 pub use tolerance::{Scale, Tolerance, UNIT_ROUNDOFF, likely, norm_roundings};
 

@@ -19,19 +19,26 @@ const MAGIC: &[u8; 8] = b"reformk1";
 const HEADER: usize = 16;
 
 /// The file of an adapter in a folder, by its name and driver: another driver is another file.
-fn file(folder: &Path, adapter: &Adapter, ending: &str) -> PathBuf {
+pub(crate) fn file(folder: &Path, adapter: &Adapter, ending: &str) -> PathBuf {
     let text = format!("{} {} {}", adapter.name, adapter.interface, adapter.driver);
     let slug: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     folder.join(format!("{slug}.{ending}"))
 }
 
-/// FNV-1a of 64 bits: tells a torn or foreign file from a whole one.
+/// FNV-1a of 64 bits: tells a torn or foreign file from a whole one, and one text from another.
+fn hash<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> u64 {
+    let more = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+    bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, more)
+}
+
 fn checksum(bytes: &[u8]) -> [u8; 8] {
-    let hash = bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325u64, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
-    hash.to_le_bytes()
+    hash(bytes).to_le_bytes()
+}
+
+/// Of the text of all kernels: another one is another program for the driver.
+pub(crate) fn fingerprint_of_kernels() -> u64 {
+    hash(reformer_shaders::SOURCES.iter().flat_map(|(_, text)| text.as_bytes()))
 }
 
 /// Kernels that a driver compiled before; `None` if there is no whole file of them.
@@ -47,7 +54,7 @@ pub(crate) fn write_kernels(path: &Path, content: &[u8]) {
 }
 
 /// Writes a whole file or none: another process may read it at any moment.
-fn write(path: &Path, content: &[u8]) {
+pub(crate) fn write(path: &Path, content: &[u8]) {
     let Some(folder) = path.parent() else { return };
     let temporary = path.with_extension(format!("{}.part", std::process::id()));
     let written = fs::create_dir_all(folder).and_then(|()| {

@@ -15,6 +15,7 @@ mod executor;
 mod indices;
 mod instance;
 mod kernels;
+pub mod known;
 mod layer_norm;
 mod layout;
 mod loops;

@@ -80,7 +80,9 @@ fn only_call(code: &str, at: usize) -> Option<&str> {
     let block = code[open + 1..code::closing(code, open)].trim();
     let bracket = block.find('(')?;
     let whole = code::closing(block, bracket) + 1 == block.len();
+    // Types that a call names say nothing of what is called: `from_hal::<Vulkan>(…)`.
     let path = &block[..bracket];
+    let path = path.split_once("::<").filter(|(_, types)| types.ends_with('>')).map_or(path, |(path, _)| path);
     let plain = path.chars().all(|c| c == '_' || c == '.' || c == ':' || c.is_alphanumeric());
     (whole && plain).then(|| path.rsplit(['.', ':']).next()).flatten()
 }
@@ -156,6 +158,8 @@ mod tests {
         assert_eq!(lines("crates/gpu/src/device.rs", &format!("{shader}{shader}")), [6], "a second place");
         let without = shader.replace("SAFETY: ", "");
         assert_eq!(lines("crates/gpu/src/device.rs", &without), [3], "no reason");
+        let typed = "// SAFETY: fine.\nunsafe { wgpu::Instance::from_hal::<hal::api::Vulkan>(a) };\n";
+        assert_eq!(lines("crates/gpu/src/instance.rs", typed), NONE, "types may be named");
     }
 
     #[test]
