@@ -3,7 +3,7 @@
 
 mod list;
 
-use crate::{DONE, FAILED, UsageError, say, workspace};
+use crate::{DONE, FAILED, UsageError, listing, say, workspace};
 use anyhow::{Context, ensure};
 use list::{FAULTS, Fault};
 use std::fs;
@@ -14,7 +14,7 @@ use std::time::Instant;
 /// What `cargo xtask mutants --help` prints.
 pub const HELP: &str = "\
 Plants faults one by one in a copy of the sources (in `mutants/` of the target folder) and runs the test that must catch
-each. What is committed or not makes no difference: the copy is of what git lists.
+each. What is committed or not makes no difference: the copy is of what git lists, or of what lies there.
 
   NAME         only faults whose name holds NAME
   --part K/N   every Nth fault from the Kth on, counted from 1
@@ -155,17 +155,10 @@ struct Tree {
 }
 
 impl Tree {
-    /// Copies what git lists, tracked or new; what is the same already keeps its time, so that nothing is built in vain.
+    /// Copies the project's files, committed or not; what is the same already keeps its time, so that nothing is built in vain.
     fn copy(root: &Path, folder: PathBuf) -> anyhow::Result<Self> {
-        let listed = Command::new("git")
-            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-            .current_dir(root)
-            .output()
-            .context("cannot start git, which lists the sources")?;
-        ensure!(listed.status.success(), "git lists no sources in {}", root.display());
-        for name in listed.stdout.split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
-            let name = std::str::from_utf8(name).context("a source's name is no UTF-8")?;
-            let (from, to) = (root.join(name), folder.join(name));
+        for name in listing::files(root)? {
+            let (from, to) = (root.join(&name), folder.join(&name));
             let Ok(content) = fs::read(&from) else { continue };
             if fs::read(&to).is_ok_and(|known| known == content) {
                 continue;

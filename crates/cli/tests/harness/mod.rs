@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -47,7 +48,10 @@ pub fn call_with(folder: &Path, arguments: &[&str], input: &str) -> Said {
     finish(program(folder), arguments, input)
 }
 
-fn finish(mut program: Command, arguments: &[&str], input: &str) -> Said {
+/// Runs a command to its end; arguments may be of any bytes.
+pub fn finish(mut program: Command, arguments: &[impl AsRef<OsStr>], input: &str) -> Said {
+    let typed: Vec<_> = arguments.iter().map(|argument| argument.as_ref().to_string_lossy()).collect();
+    let typed = format!("reformer {}", typed.join(" "));
     let mut child = program.args(arguments).spawn().expect("the program was built");
     let mut stdin = child.stdin.take().expect("piped");
     // A program that reads no input closes the pipe: no matter.
@@ -58,7 +62,7 @@ fn finish(mut program: Command, arguments: &[&str], input: &str) -> Said {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        typed: format!("reformer {}", arguments.join(" ")),
+        typed,
     }
 }
 
