@@ -139,14 +139,13 @@ fn what_could_not_be_printed_is_an_error() {
 #[test]
 fn no_stream_need_be_open() {
     let folder = folder();
-    let program = env!("CARGO_BIN_EXE_reformer");
     for arguments in
         ["--help", "plan --preset tiny", "train --preset tiny --data dialogues.jsonl --steps 2 --length 64"]
     {
-        let script = format!("exec '{program}' {arguments} <&- >&- 2>&-");
+        let script = format!("exec \"$0\" {arguments} <&- >&- 2>&-");
         let usual = harness::program(folder.path());
         let mut closed = Command::new("sh");
-        closed.args(["-c", &script]).current_dir(folder.path());
+        closed.args(["-c", &script]).arg(harness::executable()).current_dir(folder.path());
         closed.envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let status = closed.status().expect("sh is everywhere");
         assert_eq!(status.code(), Some(0), "{arguments}");
@@ -158,7 +157,7 @@ fn no_stream_need_be_open() {
 fn no_variable_need_be_set() {
     let folder = folder();
     let bare = |arguments: &[&str], variables: &[(&str, &str)]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_reformer"));
+        let mut command = Command::new(harness::executable());
         command.env_clear().envs(variables.iter().copied()).current_dir(folder.path());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env("VK_DRIVER_FILES", "/nonexistent.json");
@@ -183,10 +182,10 @@ fn no_variable_need_be_set() {
 #[test]
 fn a_bound_on_memory_bounds_what_is_planned() {
     let folder = folder();
-    let program = env!("CARGO_BIN_EXE_reformer");
-    let script = format!("ulimit -v 1048576; exec '{program}' plan --preset book --length 1048576 --threads 1");
+    let script = "ulimit -v 1048576; exec \"$0\" plan --preset book --length 1048576 --threads 1";
     let output = Command::new("sh")
-        .args(["-c", &script])
+        .args(["-c", script])
+        .arg(harness::executable())
         .env("VK_DRIVER_FILES", "/nonexistent.json")
         .current_dir(folder.path())
         .output()

@@ -121,8 +121,7 @@ fn test(tree: &Path, target: &Path, fault: &Fault) -> anyhow::Result<Outcome> {
         command.args(["--test", fault.target])
     };
     // A test on a GPU has the adapter before its name, so `--exact` would not find it. With one thread a test's name is printed before it
-    // runs, so that one which takes the process down is told from one which isn't there. Other packages' artefacts serve here too;
-    // those of this copy have its path in their names.
+    // runs, so that one which takes the process down is told from one which isn't there. Other packages' artefacts serve here too.
     command.args(["--", fault.caught_by, "--test-threads=1"]).current_dir(tree).env("CARGO_TARGET_DIR", target);
     let output = command.output().context("cannot start cargo")?;
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -149,6 +148,20 @@ fn outcome(fault: &Fault, output: &str) -> anyhow::Result<Outcome> {
     Ok(if passed { Outcome::Survived(output.to_owned()) } else { Outcome::Caught })
 }
 
+/// The workspace's manifest, and the line with the version of all its packages.
+const MANIFEST: &str = "Cargo.toml";
+const VERSION_BEGINS: &str = "\nversion = \"";
+
+/// The manifest with another version in it. Cargo's names of artefacts tell packages apart by name and version, but not by where their
+/// workspace lies: with the same version the sources themselves would afterwards be taken as built, and run with the faults of their copy.
+fn with_own_version(manifest: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let text = std::str::from_utf8(manifest).context("the workspace's Cargo.toml is no UTF-8")?;
+    ensure!(text.matches(VERSION_BEGINS).count() == 1, "{MANIFEST} has not exactly one line `version = …`");
+    let (before, rest) = text.split_once(VERSION_BEGINS).unwrap_or_default();
+    let (version, after) = rest.split_once('"').with_context(|| format!("{MANIFEST}: the version has no end"))?;
+    Ok(format!("{before}{VERSION_BEGINS}{version}-planted\"{after}").into_bytes())
+}
+
 /// A copy of the sources.
 struct Tree {
     folder: PathBuf,
@@ -159,7 +172,10 @@ impl Tree {
     fn copy(root: &Path, folder: PathBuf) -> anyhow::Result<Self> {
         for name in listing::files(root)? {
             let (from, to) = (root.join(&name), folder.join(&name));
-            let Ok(content) = fs::read(&from) else { continue };
+            let Ok(mut content) = fs::read(&from) else { continue };
+            if name == MANIFEST {
+                content = with_own_version(&content)?;
+            }
             if fs::read(&to).is_ok_and(|known| known == content) {
                 continue;
             }
@@ -206,6 +222,17 @@ mod tests {
             assert_ne!(plant(fault, &text).unwrap(), text, "{}", fault.name);
             assert!(FAULTS[..index].iter().all(|other| other.name != fault.name), "{} twice", fault.name);
         }
+    }
+
+    /// A build of the copy must not pass for one of the sources.
+    #[test]
+    fn the_copy_has_another_version() {
+        let manifest = fs::read(workspace::root().join(MANIFEST)).unwrap();
+        let own = String::from_utf8(with_own_version(&manifest).unwrap()).unwrap();
+        let version = concat!("\nversion = \"", env!("CARGO_PKG_VERSION"));
+        assert_eq!(own.replace("-planted", "").as_bytes(), manifest);
+        assert!(own.contains(&format!("{version}-planted\"\n")), "{own}");
+        assert!(with_own_version(b"[workspace]\n").is_err());
     }
 
     #[test]

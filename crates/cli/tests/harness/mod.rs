@@ -4,7 +4,7 @@
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use tempfile::TempDir;
@@ -29,9 +29,15 @@ pub fn program(folder: &Path) -> Command {
     command
 }
 
+/// Where the program lies. Asked at run time: cargo compiles nothing anew in a checkout that was moved or copied, and tests would
+/// run the old one's.
+pub fn executable() -> PathBuf {
+    std::env::var_os("CARGO_BIN_EXE_reformer").unwrap_or_else(|| env!("CARGO_BIN_EXE_reformer").into()).into()
+}
+
 /// The program with the drivers of this machine.
 pub fn program_with_drivers(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reformer"));
+    let mut command = Command::new(executable());
     command.current_dir(folder).env("REFORMER_DATA", folder.join("no-data")).env_remove("COLUMNS");
     command.env("REFORMER_CACHE", std::env::temp_dir().join("reformer-test-cache"));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
