@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: the list of checks and how they are run and reported. It reads no environment variable: what is
 //! checked is the same on every machine.
 
+use crate::output::Stdout;
 use crate::{DONE, FAILED, no_arguments, workspace};
 use anyhow::Context;
 use std::fs::{self, File};
@@ -80,7 +81,7 @@ const STEPS: &[Step] = &[
 pub fn run(arguments: &[String]) -> anyhow::Result<u8> {
     no_arguments("ci", arguments)?;
     let logs = workspace::target_folder(workspace::root())?.join("ci");
-    let passed = run_steps(STEPS, &logs, &mut std::io::stdout().lock())?;
+    let passed = run_steps(STEPS, &logs, &mut Stdout)?;
     Ok(if passed { DONE } else { FAILED })
 }
 

@@ -6,13 +6,17 @@ mod ci;
 mod drivers;
 mod forward;
 mod gpu_check;
+mod listing;
 mod mutants;
+mod output;
 mod shader_stats;
 mod smoke;
 mod test;
 mod tidy;
 mod workspace;
 
+use anyhow::anyhow;
+use output::say;
 use std::ffi::OsString;
 use std::fmt::{self, Display};
 use std::io::Write;
@@ -131,18 +135,14 @@ impl Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
-/// Prints a line. A reader that went away (`… | head`) is no reason to fail, let alone to panic.
-fn say(line: impl Display) {
-    // Tests look at values, and this would go past the capture of their output.
-    if cfg!(test) {
-        return;
-    }
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
-}
-
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    match dispatch(&arguments) {
+    let outcome = dispatch(&arguments).and_then(|code| match output::lost() {
+        // What failed has said so already, or could not say anything either.
+        Some(error) if code == DONE => Err(anyhow!("cannot write to stdout: {error}")),
+        _ => Ok(code),
+    });
+    match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             let mut text = format!("error: {error}\n");
@@ -171,7 +171,11 @@ fn dispatch(arguments: &[OsString]) -> anyhow::Result<u8> {
         Does::Forward => return forward::run(command.name, rest),
         Does::Here(run) => run,
     };
-    let rest: Vec<String> = rest.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let text = |argument: &OsString| match argument.to_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => Err(UsageError(format!("`{}` is no text: its bytes are no UTF-8", argument.display()))),
+    };
+    let rest = rest.iter().map(text).collect::<Result<Vec<String>, UsageError>>()?;
     // `cargo xtask test -- --help` asks the test binaries, not us.
     if rest.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--help" || argument == "-h") {
         let usage = format!("cargo xtask {} {}", command.name, command.arguments);

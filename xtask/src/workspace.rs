@@ -2,13 +2,25 @@
 
 use anyhow::{Context, bail};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 
 /// The workspace's root: the folder that holds `xtask/`.
 pub fn root() -> &'static Path {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask)
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| root_of(std::env::var_os("CARGO_MANIFEST_DIR").as_deref()))
+}
+
+/// The root as cargo says it when it starts us. What was compiled in says where the checkout lay then: cargo compiles nothing anew in
+/// one that was moved or copied, and all of xtask would look at the old one.
+fn root_of(named: Option<&OsStr>) -> PathBuf {
+    let compiled = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Some other package's, where a program that cargo started has started us.
+    let ours = |folder: &&Path| folder.ends_with("xtask") && folder.join("src/workspace.rs").is_file();
+    let xtask = named.map(Path::new).filter(ours).unwrap_or(compiled);
+    xtask.parent().unwrap_or(xtask).to_owned()
 }
 
 /// The cargo that started us, so that the same toolchain is used throughout.
@@ -48,7 +60,7 @@ pub fn commit(root: &Path, results: &[&str]) -> String {
     let mut status = vec!["status", "--porcelain", "--", "."];
     status.extend(others.iter().map(String::as_str));
     match git(&["rev-parse", "HEAD"]) {
-        None => "unknown: this is no git repository".to_owned(),
+        None => "unknown: this is no git repository, or git does not read it".to_owned(),
         Some(commit) => match git(&status).as_deref() {
             Some("") => commit,
             _ => format!("{commit}, with changes that are not committed"),
@@ -77,6 +89,18 @@ mod tests {
             let status = Command::new("sh").args(["-c", script]).status().expect("sh is everywhere");
             assert_eq!(exit_code(status), code, "{script}");
         }
+    }
+
+    #[test]
+    fn a_moved_checkout_is_its_own_root() {
+        let moved = tempfile::tempdir().expect("a temporary folder");
+        let xtask = moved.path().join("xtask");
+        std::fs::create_dir_all(xtask.join("src")).expect("writable");
+        assert_eq!(root_of(Some(xtask.as_os_str())), root(), "another package of that name");
+        std::fs::write(xtask.join("src/workspace.rs"), "").expect("writable");
+        assert_eq!(root_of(Some(xtask.as_os_str())), moved.path());
+        assert_eq!(root_of(Some(moved.path().as_os_str())), root());
+        assert_eq!(root_of(None), Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("it has one"));
     }
 
     #[test]

@@ -125,7 +125,7 @@ pub struct EvaluateArguments {
     pub run: RunChoice,
     /// What to measure on: as `train --data` [default: what the run was trained on]
     #[arg(long, value_name = "PATH")]
-    pub data: Option<String>,
+    pub data: Option<PathBuf>,
     /// Which part of it: train, dev or test
     #[arg(long, value_name = "SPLIT", default_value = "test")]
     pub split: Split,
@@ -194,7 +194,7 @@ pub enum DataCommand {
     Stats {
         /// What to count: as `train --data`
         #[arg(long, value_name = "PATH", default_value = "sample")]
-        data: String,
+        data: PathBuf,
         /// Print a JSON object: layout, splits, duplicates_across_splits, near_duplicates_across_splits, duplicates
         #[arg(long)]
         json: bool,
@@ -206,7 +206,7 @@ pub enum DataCommand {
     Check {
         /// What to check: as `train --data`
         #[arg(long, value_name = "PATH", default_value = "sample")]
-        data: String,
+        data: PathBuf,
     },
     /// Write the embedded sample corpus as files of the MultiWOZ 2.2 layout
     Sample {

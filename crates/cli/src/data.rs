@@ -4,6 +4,7 @@ use crate::arguments::DataCommand;
 use crate::material::Material;
 use crate::output::{self, note};
 use crate::quantities::Bytes;
+use crate::typed::typed;
 use crate::{fetch, lengths};
 use anyhow::{Context, bail};
 use reformer_multiwoz::{DialogueName, Flaw, Percentiles, Source, check_source, sample, stats};
@@ -26,7 +27,7 @@ pub fn run(command: &DataCommand) -> anyhow::Result<()> {
     }
 }
 
-fn dialogues(data: &str) -> anyhow::Result<Source> {
+fn dialogues(data: &Path) -> anyhow::Result<Source> {
     match Material::open(data)? {
         Material::Dialogues(source) => Ok(source),
         Material::Text(path) => bail!("{} is a text file: there are no dialogues in it to look at", path.display()),
@@ -90,13 +91,14 @@ fn rest(count: usize) -> String {
     }
 }
 
-fn look_for_flaws(data: &str) -> anyhow::Result<()> {
+fn look_for_flaws(data: &Path) -> anyhow::Result<()> {
     let flaws = check_source(&dialogues(data)?);
     let unreadable = flaws.iter().filter(|flaw| flaw.unreadable).count();
     flaws.iter().try_for_each(|flaw: &Flaw| output::line(flaw))?;
     if unreadable > 0 {
         bail!(
-            "{data}: {unreadable} of {} flaws make a file or a dialogue unreadable; they are listed above",
+            "{}: {unreadable} of {} flaws make a file or a dialogue unreadable; they are listed above",
+            data.display(),
             flaws.len()
         );
     }
@@ -110,6 +112,6 @@ fn look_for_flaws(data: &str) -> anyhow::Result<()> {
 
 fn write_sample(out: &Path) -> anyhow::Result<()> {
     sample::write(out)?;
-    note(format_args!("the sample is in {}; train on it with --data {}", out.display(), out.display()));
+    note(format_args!("the sample is in {}; train on it with --data {}", out.display(), typed(out)));
     Ok(())
 }

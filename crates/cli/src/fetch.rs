@@ -2,6 +2,7 @@
 
 use crate::output::{self, note};
 use crate::quantities::Bytes;
+use crate::typed::typed;
 use crate::{material, train};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -34,10 +35,11 @@ pub fn run(out: Option<&Path>, mirror: Option<&str>) -> anyhow::Result<()> {
         0 => "all were there and right".to_owned(),
         count => format!("{count} were fetched"),
     };
-    let (program, folder) = (train::program(), folder.display());
-    let train = if out.is_some() { format!("{program} train --data {folder}") } else { format!("{program} train") };
+    let (program, place) = (train::program(), folder.display());
+    let train =
+        if out.is_some() { format!("{program} train --data {}", typed(&folder)) } else { format!("{program} train") };
     output::line(format_args!(
-        "MultiWOZ 2.2 and its database are in {folder}: {} files, {}, each as it was published; {came}\n\
+        "MultiWOZ 2.2 and its database are in {place}: {} files, {}, each as it was published; {came}\n\
          licence: {LICENCE} (github.com/budzianowski/multiwoz)\n\
          train on it: {train}",
         fetched.files,

@@ -6,9 +6,10 @@ use crate::quantities::Seconds;
 use crate::{graphics, machine, output, trained};
 use reformer_cpu::{Environment, Level};
 use reformer_oracle::Oracle;
-use reformer_session::{Checkpoint, RunConfig, RunFolder, SavedState, SessionError, Tokenizer};
+use reformer_session::{Checkpoint, RunConfig, RunFolder, SavedState, SessionError, StoredPath, Tokenizer};
 use reformer_tensor::Backend;
 use reformer_trainer::{EvaluationEvent, Event, LastMetrics, TrainerState};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Runs the command.
@@ -26,7 +27,7 @@ pub fn run(arguments: &InfoArguments) -> anyhow::Result<()> {
     let newest = checkpoints.last().and_then(|saved| saved.state.as_ref().ok());
     if arguments.json {
         return output::line(json!({
-            "run": run.path(),
+            "run": StoredPath::from(run.path()),
             "step": checkpoints.last().map_or(0, |saved| saved.checkpoint.step()),
             "steps": config.training["steps"],
             "finished": newest.is_some_and(|state| state.trainer.finished),
@@ -39,7 +40,7 @@ pub fn run(arguments: &InfoArguments) -> anyhow::Result<()> {
             "checkpoints": checkpoints.iter().map(|Saved { checkpoint, state }| json!({
                 "step": checkpoint.step(),
                 "evaluation_loss": state.as_ref().ok().and_then(|state| state.evaluation_loss),
-                "path": checkpoint.path(),
+                "path": StoredPath::from(checkpoint.path()),
                 "damage": state.as_ref().err().map(SessionError::to_string),
             })).collect::<Vec<_>>(),
             "config": config,
@@ -68,8 +69,11 @@ fn text(
 ) -> String {
     let training = &config.training;
     let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    // What the file says may be no path.
+    let data = StoredPath::deserialize(&config.data["path"])
+        .map_or_else(|_| word(&config.data["path"]), |path| path.to_string());
     let mut text = format!("run         {}\n", run.path().display());
-    text += &format!("data        {} ({})\n", word(&config.data["path"]), word(&config.data["layout"]));
+    text += &format!("data        {data} ({})\n", word(&config.data["layout"]));
     text += &format!("tokenizer   {}, {} tokens\n", tokenizer.kind(), tokenizer.vocabulary());
     text += &format!("model       {}\n", describe_model(&config.model));
     text += &format!(

@@ -1,5 +1,6 @@
 //! What the machine has and what was asked of it: the backend, free memory, memory in use. Computes nothing.
 
+use crate::bounds;
 use crate::graphics;
 use crate::output::note;
 use crate::quantities::MemoryWish;
@@ -82,14 +83,11 @@ pub fn memory_limit(wish: MemoryWish) -> MemoryLimit {
     }
 }
 
-/// Memory that can be taken without swapping: what the system says, or what the control group leaves if that is less.
+/// Memory that can be taken without swapping: what the system says, or what control groups and limits leave if that is less.
 pub fn free_bytes() -> u64 {
     let system = fs::read_to_string("/proc/meminfo").ok().and_then(|text| kilobytes_of(&text, "MemAvailable:"));
-    let number = |path: &str| fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u64>().ok());
-    let group = number("/sys/fs/cgroup/memory.max")
-        .map(|most| most.saturating_sub(number("/sys/fs/cgroup/memory.current").unwrap_or(0)));
-    match (system, group) {
-        (Some(system), Some(group)) => system.min(group),
+    match (system, bounds::left()) {
+        (Some(system), Some(bound)) => system.min(bound),
         (Some(free), None) | (None, Some(free)) => free,
         (None, None) => ASSUMED_FREE_BYTES,
     }

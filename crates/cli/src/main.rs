@@ -1,6 +1,7 @@
 //! The `reformer` program: arguments and printing. No logic that a library user would miss.
 
 mod arguments;
+mod bounds;
 mod chat;
 mod data;
 mod evaluate;
@@ -24,6 +25,7 @@ mod resume;
 mod train;
 mod train_arguments;
 mod trained;
+mod typed;
 
 use arguments::{Command, CommandLine};
 use clap::Parser;
@@ -34,9 +36,21 @@ use std::process::ExitCode;
 /// Something failed; what and why was printed. Wrong usage (2) is the parser's, 0 is done.
 const FAILED: u8 = 1;
 
+/// The command line makes no sense.
+const WRONG_USAGE: u8 = 2;
+
 fn main() -> ExitCode {
-    let line = CommandLine::parse();
-    match run(&line.command) {
+    let done = match CommandLine::try_parse() {
+        Ok(line) => run(&line.command),
+        Err(said) if said.use_stderr() => {
+            // If even stderr is closed, there is nobody to tell.
+            let _ = said.print();
+            return ExitCode::from(WRONG_USAGE);
+        }
+        // Help and version. Left to clap, a disk that is full would go unnoticed.
+        Err(said) => output::written(said.print()),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         // `reformer … | head`: what was wanted was printed.
         Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,

@@ -7,8 +7,9 @@ use crate::progress::reading;
 use crate::quantities::Bytes;
 use anyhow::{Context, bail};
 use reformer_multiwoz::{Duplicates, Source, Split};
-use reformer_session::{Speaker, Tokenizer};
+use reformer_session::{Speaker, StoredPath, Tokenizer};
 use reformer_trainer::{Corpus, Example, encode_dialogues};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::env;
 use std::fs;
@@ -58,11 +59,11 @@ impl Material {
     ///
     /// # Errors
     /// If it isn't there, or isn't of a kind that is known.
-    pub fn open(name: &str) -> anyhow::Result<Self> {
-        if name == SAMPLE {
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        if path == Path::new(SAMPLE) {
             return Ok(Self::Dialogues(Source::sample()));
         }
-        let path = Path::new(name);
+        let name = path.display();
         let kind = fs::metadata(path).with_context(|| {
             format!(
                 "--data {name}: cannot read it; name a folder, a .zip or a .json file of MultiWOZ or of another \
@@ -96,7 +97,7 @@ impl Material {
 
     /// The data section of a run's config.
     pub fn section(&self, exclude_duplicates: bool) -> Value {
-        let mut section = json!({ "path": self.path(), "layout": self.layout() });
+        let mut section = json!({ "path": StoredPath::from(self.path()), "layout": self.layout() });
         if exclude_duplicates {
             section[EXCLUDE] = Value::Bool(true);
         }
@@ -113,12 +114,9 @@ impl Material {
     /// # Errors
     /// If it isn't there any more.
     pub fn of_section(section: &Value) -> anyhow::Result<Self> {
-        match section["path"].as_str() {
-            Some(path) => {
-                Self::open(path).context("the run's own data is not there any more; --data PATH names other data")
-            }
-            None => bail!("the run's config.json has no `data.path`: name data with --data PATH"),
-        }
+        let path = StoredPath::deserialize(&section["path"])
+            .context("the run's config.json has no `data.path`: name data with --data PATH")?;
+        Self::open(&path).context("the run's own data is not there any more; --data PATH names other data")
     }
 
     /// Where it is; `sample` for the sample.

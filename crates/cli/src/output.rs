@@ -21,8 +21,15 @@ pub fn line(text: impl Display) -> anyhow::Result<()> {
 /// # Errors
 /// See [`line()`].
 pub fn text_now(text: impl Display) -> anyhow::Result<()> {
-    let mut stdout = io::stdout().lock();
-    match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
+    written(write!(io::stdout().lock(), "{text}"))
+}
+
+/// What became of writing to stdout, once the rest of it is written.
+///
+/// # Errors
+/// See [`line()`].
+pub fn written(so_far: io::Result<()>) -> anyhow::Result<()> {
+    match so_far.and_then(|()| io::stdout().lock().flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(ReaderGone.into()),
         Err(error) => Err(anyhow::Error::new(error).context("cannot write to stdout")),
@@ -40,8 +47,8 @@ pub fn report(error: &anyhow::Error) -> String {
     let mut text = format!("error: {said}\n");
     for cause in error.chain().skip(1) {
         let cause = one_line(&cause.to_string());
-        // Transparent errors repeat what they wrap.
-        if cause != said {
+        // What an error quotes or wraps as it is was said with it.
+        if !said.ends_with(&cause) {
             text += &format!("  because: {cause}\n");
         }
         said = cause;
@@ -64,5 +71,7 @@ mod tests {
         assert_eq!(report(&error), "error: cannot read a.json\n  because: no such file\n");
         let repeated = Err::<(), _>(anyhow!("same")).context("same").expect_err("an error");
         assert_eq!(report(&repeated), "error: same\n");
+        let quoted = Err::<(), _>(anyhow!("denied")).context("cannot write a: denied").expect_err("an error");
+        assert_eq!(report(&quoted.context("--run a")), "error: --run a\n  because: cannot write a: denied\n");
     }
 }

@@ -28,13 +28,13 @@ pub enum Telling {
 }
 
 impl Telling {
-    /// What suits the options and where the output goes.
+    /// What suits the options and where the output goes. A terminal that can't move its cursor (TERM=dumb) would show no bar.
     pub fn choose(json: bool, quiet: bool) -> Self {
         if json {
             Self::Json
         } else if quiet {
             Self::Quiet
-        } else if io::stdout().is_terminal() && io::stderr().is_terminal() {
+        } else if io::stdout().is_terminal() && !ProgressDrawTarget::stderr().is_hidden() {
             Self::Bar
         } else {
             Self::Lines

@@ -4,7 +4,7 @@ use crate::material::Material;
 use crate::presets::Recipe;
 use crate::train_arguments::TrainArguments;
 use anyhow::Context;
-use reformer_session::{RunConfig, RunFolder};
+use reformer_session::{RunConfig, RunFolder, StoredPath};
 use reformer_trainer::{Duration, TrainingConfig, refuse_differences};
 use std::path::Path;
 
@@ -71,8 +71,8 @@ pub fn refuse_other_options(
 ///
 /// # Errors
 /// If nothing is there.
-pub fn whole_path(path: &Path) -> anyhow::Result<String> {
+pub fn whole_path(path: &Path) -> anyhow::Result<StoredPath> {
     let whole =
         std::fs::canonicalize(path).with_context(|| format!("--init-from {}: cannot find it", path.display()))?;
-    Ok(whole.to_string_lossy().into_owned())
+    Ok(whole.into())
 }

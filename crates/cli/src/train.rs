@@ -7,6 +7,7 @@ use crate::presets::Recipe;
 use crate::progress::{Progress, Telling};
 use crate::quantities::{Bytes, Count, Seconds};
 use crate::train_arguments::TrainArguments;
+use crate::typed::typed;
 use crate::{interrupt, machine, resume, trained};
 use anyhow::{Context, bail, ensure};
 use reformer_session::{RunConfig, RunFolder, RunLock, SessionError, Tokenizer};
@@ -67,7 +68,7 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     let setup = Setup::new(backend.as_ref(), run, lock, job.config, corpus, limit).started(began);
     let mut trainer = Trainer::new(setup, start).map_err(|error| match (&error, &arguments.data.data) {
         (TrainError::OtherData { .. }, Some(name)) => {
-            anyhow::Error::new(error).context(format!("--data {name} is other data than the run's"))
+            anyhow::Error::new(error).context(format!("--data {} is other data than the run's", name.display()))
         }
         _ => memory_in_words(error),
     })?;
@@ -91,7 +92,7 @@ fn follow(trainer: &mut Trainer, mut progress: Progress, run: &Path) -> anyhow::
     if let Some(profile) = trainer.profile() {
         progress.say(&profile.to_string())?;
     }
-    let (program, run) = (program(), run.display());
+    let (program, run) = (program(), typed(run));
     match outcome? {
         Outcome::Done(_) => progress.say(&format!("talk to it: {program} chat --run {run}"))?,
         Outcome::Stopped { step, checkpoint: Some(_) } => {
@@ -129,7 +130,8 @@ fn claim_existing(arguments: &TrainArguments) -> anyhow::Result<Option<Claim>> {
 fn claim_new(arguments: &TrainArguments) -> anyhow::Result<Claim> {
     let run = match &arguments.run.run {
         Some(path) => RunFolder::create(path)?,
-        None => RunFolder::create_numbered(Path::new(trained::RUNS))?,
+        None => RunFolder::create_numbered(Path::new(trained::RUNS))
+            .context("the current folder has no place for a run: name another with --run DIR")?,
     };
     claim(run, arguments.run.resume)
 }
@@ -171,10 +173,10 @@ fn fresh_job(arguments: &TrainArguments, progress: &Progress) -> anyhow::Result<
     };
     if arguments.data.data.is_none() && material.is_sample() {
         let places: Vec<String> = material::places().iter().map(|place| place.display().to_string()).collect();
-        progress.say(&format!(
-            "there is no MultiWOZ in {}: the embedded sample will do (--data PATH takes your own)",
-            places.join(" or ")
-        ))?;
+        // Without a home there is no place to look in.
+        let nowhere = if places.is_empty() { String::new() } else { format!(" in {}", places.join(" or ")) };
+        progress
+            .say(&format!("there is no MultiWOZ{nowhere}: the embedded sample will do (--data PATH takes your own)"))?;
     }
     let texts = material.read(arguments.data.exclude_duplicates)?;
     if let Texts::Bytes(text) = &texts {

@@ -32,7 +32,7 @@ pub struct TrainingData {
     /// {"turns":[{"speaker","text"}]}, a text file (learned as bytes), or `sample`
     /// [default: MultiWOZ where `data fetch` puts it, else sample]
     #[arg(long, value_name = "PATH")]
-    pub data: Option<String>,
+    pub data: Option<PathBuf>,
     /// Leave out dialogues that occur in dev or test too, with the same text or nearly the same (`data stats` names them)
     #[arg(long)]
     pub exclude_duplicates: bool,

@@ -5,7 +5,7 @@ mod fuzz;
 
 use fuzz::{Bench, Loader};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Changed seeds of each loader.
@@ -16,7 +16,9 @@ const LONGEST: Duration = Duration::from_secs(60);
 const TELLING: &[u8] = b"[]{}\",:\\u0-.eE \n\xff\xfe\x00PK\x01\x02\x03\x04";
 
 fn seeds(loader: Loader) -> Vec<(PathBuf, Vec<u8>)> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(loader.name());
+    // Asked at run time: cargo compiles nothing anew in a checkout that was moved or copied.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let folder = Path::new(&package).join("fuzz/seeds").join(loader.name());
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()

@@ -11,10 +11,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_reformer-shader-stats");
+/// Asked at run time: cargo compiles nothing anew in a checkout that was moved or copied.
+fn program() -> PathBuf {
+    const NAME: &str = "CARGO_BIN_EXE_reformer-shader-stats";
+    std::env::var_os(NAME).unwrap_or_else(|| env!("CARGO_BIN_EXE_reformer-shader-stats").into()).into()
+}
 
 fn call(arguments: &[&str], ci: bool) -> (i32, String, String) {
-    let mut command = Command::new(PROGRAM);
+    let mut command = Command::new(program());
     command.args(arguments).env_remove("CI");
     if ci {
         command.env("CI", "true");
@@ -55,7 +59,7 @@ fn figures_are_those_of_the_kernel_that_was_asked_for() {
     let launches: Vec<Launch> =
         launches::all().expect("composed").into_iter().filter(|l| wanted.contains(&l.file.as_str())).collect();
     for architecture in ARCHITECTURES {
-        let compiled = child::compile(Path::new(PROGRAM), &manifest, architecture.family, &launches);
+        let compiled = child::compile(&program(), &manifest, architecture.family, &launches);
         let compiled = compiled.unwrap_or_else(|error| panic!("{error}"));
         assert!(compiled.by.device.to_lowercase().contains(architecture.family), "{:?}", compiled.by);
         let rows: Vec<_> = compiled.rows.iter().map(|(launch, figures)| (launch.to_string(), figures)).collect();
@@ -79,7 +83,7 @@ fn waves_of_32_are_had_by_asking() {
     let Some(manifest) = driver("waves_of_32_are_had_by_asking") else { return };
     let fill = launches::all().expect("composed").into_iter().find(|l| l.file == "fill.wgsl").expect("there is one");
     for (family, wave) in [("navi31", 64), ("navi31:32", 32)] {
-        let compiled = child::compile(Path::new(PROGRAM), &manifest, family, std::slice::from_ref(&fill));
+        let compiled = child::compile(&program(), &manifest, family, std::slice::from_ref(&fill));
         let compiled = compiled.unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(compiled.rows[0].1[&Figure::Wave], wave, "{family}");
     }

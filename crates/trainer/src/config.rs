@@ -4,7 +4,7 @@
 use crate::TrainError;
 use reformer_autodiff::Optimiser;
 use reformer_model::ModelConfig;
-use reformer_session::{RunConfig, RunFolder, SessionError, read_section};
+use reformer_session::{RunConfig, RunFolder, SessionError, StoredPath, read_section};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -56,7 +56,7 @@ pub struct TrainingConfig {
     /// Steps between checkpoints.
     pub save_every: u64,
     /// The run whose parameters this one started from.
-    pub init_from: Option<String>,
+    pub init_from: Option<StoredPath>,
 }
 
 /// AdamW's constants.

@@ -1,7 +1,7 @@
 //! What a run reports while it trains. Serialized, each event is the line that `--json` prints and `metrics.jsonl` keeps.
 
+use reformer_session::StoredPath;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 
 /// Something happened.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -99,7 +99,7 @@ pub struct CheckpointEvent {
     /// Steps that were trained.
     pub step: u64,
     /// Its folder.
-    pub path: PathBuf,
+    pub path: StoredPath,
 }
 
 /// A run that has all its steps.

@@ -147,7 +147,7 @@ fn initialise(
     keys: RunKeys,
 ) -> Result<(), TrainError> {
     if let Some(other) = &training.init_from {
-        return copy_parameters(store, model, Path::new(other));
+        return copy_parameters(store, model, other);
     }
     for spec in model.parameters() {
         let first = initial_parameter(&spec, keys.initialisation());

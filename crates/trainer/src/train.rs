@@ -308,7 +308,7 @@ impl Trainer<'_> {
         let path = checkpoint.path().to_owned();
         self.saved = Some(Saved { step: self.step, path: path.clone(), parameters_sha256 });
         self.checkpoint_seconds = Some((self.clock)() - began);
-        reporter.report(&Event::Checkpoint(CheckpointEvent { step: self.step, path }));
+        reporter.report(&Event::Checkpoint(CheckpointEvent { step: self.step, path: path.into() }));
         Ok(())
     }
 

@@ -23,8 +23,8 @@ cores, and then docs/results.md and its pictures are written from what this run 
   --baseline NAME        compares with the figures kept under NAME
 
 A comparison means something on one machine, with nothing else running on it:
-  git switch main    && cargo xtask bench attention --save-baseline before
-  git switch my-work && cargo xtask bench attention --baseline before
+  git checkout main    && cargo xtask bench attention --save-baseline before
+  git checkout my-work && cargo xtask bench attention --baseline before
 ";
 
 /// Where the page and its pictures go, below the workspace's root.

@@ -3,7 +3,7 @@
 
 mod list;
 
-use crate::{DONE, FAILED, UsageError, say, workspace};
+use crate::{DONE, FAILED, UsageError, listing, say, workspace};
 use anyhow::{Context, ensure};
 use list::{FAULTS, Fault};
 use std::fs;
@@ -14,7 +14,7 @@ use std::time::Instant;
 /// What `cargo xtask mutants --help` prints.
 pub const HELP: &str = "\
 Plants faults one by one in a copy of the sources (in `mutants/` of the target folder) and runs the test that must catch
-each. What is committed or not makes no difference: the copy is of what git lists.
+each. What is committed or not makes no difference: the copy is of what git lists, or of what lies there.
 
   NAME         only faults whose name holds NAME
   --part K/N   every Nth fault from the Kth on, counted from 1
@@ -121,8 +121,7 @@ fn test(tree: &Path, target: &Path, fault: &Fault) -> anyhow::Result<Outcome> {
         command.args(["--test", fault.target])
     };
     // A test on a GPU has the adapter before its name, so `--exact` would not find it. With one thread a test's name is printed before it
-    // runs, so that one which takes the process down is told from one which isn't there. Other packages' artefacts serve here too;
-    // those of this copy have its path in their names.
+    // runs, so that one which takes the process down is told from one which isn't there. Other packages' artefacts serve here too.
     command.args(["--", fault.caught_by, "--test-threads=1"]).current_dir(tree).env("CARGO_TARGET_DIR", target);
     let output = command.output().context("cannot start cargo")?;
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -149,24 +148,34 @@ fn outcome(fault: &Fault, output: &str) -> anyhow::Result<Outcome> {
     Ok(if passed { Outcome::Survived(output.to_owned()) } else { Outcome::Caught })
 }
 
+/// The workspace's manifest, and the line with the version of all its packages.
+const MANIFEST: &str = "Cargo.toml";
+const VERSION_BEGINS: &str = "\nversion = \"";
+
+/// The manifest with another version in it. Cargo's names of artefacts tell packages apart by name and version, but not by where their
+/// workspace lies: with the same version the sources themselves would afterwards be taken as built, and run with the faults of their copy.
+fn with_own_version(manifest: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let text = std::str::from_utf8(manifest).context("the workspace's Cargo.toml is no UTF-8")?;
+    ensure!(text.matches(VERSION_BEGINS).count() == 1, "{MANIFEST} has not exactly one line `version = …`");
+    let (before, rest) = text.split_once(VERSION_BEGINS).unwrap_or_default();
+    let (version, after) = rest.split_once('"').with_context(|| format!("{MANIFEST}: the version has no end"))?;
+    Ok(format!("{before}{VERSION_BEGINS}{version}-planted\"{after}").into_bytes())
+}
+
 /// A copy of the sources.
 struct Tree {
     folder: PathBuf,
 }
 
 impl Tree {
-    /// Copies what git lists, tracked or new; what is the same already keeps its time, so that nothing is built in vain.
+    /// Copies the project's files, committed or not; what is the same already keeps its time, so that nothing is built in vain.
     fn copy(root: &Path, folder: PathBuf) -> anyhow::Result<Self> {
-        let listed = Command::new("git")
-            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-            .current_dir(root)
-            .output()
-            .context("cannot start git, which lists the sources")?;
-        ensure!(listed.status.success(), "git lists no sources in {}", root.display());
-        for name in listed.stdout.split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
-            let name = std::str::from_utf8(name).context("a source's name is no UTF-8")?;
-            let (from, to) = (root.join(name), folder.join(name));
-            let Ok(content) = fs::read(&from) else { continue };
+        for name in listing::files(root)? {
+            let (from, to) = (root.join(&name), folder.join(&name));
+            let Ok(mut content) = fs::read(&from) else { continue };
+            if name == MANIFEST {
+                content = with_own_version(&content)?;
+            }
             if fs::read(&to).is_ok_and(|known| known == content) {
                 continue;
             }
@@ -213,6 +222,17 @@ mod tests {
             assert_ne!(plant(fault, &text).unwrap(), text, "{}", fault.name);
             assert!(FAULTS[..index].iter().all(|other| other.name != fault.name), "{} twice", fault.name);
         }
+    }
+
+    /// A build of the copy must not pass for one of the sources.
+    #[test]
+    fn the_copy_has_another_version() {
+        let manifest = fs::read(workspace::root().join(MANIFEST)).unwrap();
+        let own = String::from_utf8(with_own_version(&manifest).unwrap()).unwrap();
+        let version = concat!("\nversion = \"", env!("CARGO_PKG_VERSION"));
+        assert_eq!(own.replace("-planted", "").as_bytes(), manifest);
+        assert!(own.contains(&format!("{version}-planted\"\n")), "{own}");
+        assert!(with_own_version(b"[workspace]\n").is_err());
     }
 
     #[test]

@@ -1,16 +1,15 @@
 //! What the rules look at: the text files of the workspace and its packages. Reads, and judges nothing.
 
 use super::code;
-use crate::workspace;
+use crate::{listing, workspace};
 use anyhow::Context;
 use serde_json::Value;
 use std::path::Path;
-use std::process::Command;
 
 /// Everything the rules look at.
 #[derive(Default)]
 pub struct Tree {
-    /// All text files that git knows or would add, by path.
+    /// All text files of the project, by path.
     pub files: Vec<File>,
     /// All packages of the dependency graph, by name and version.
     pub packages: Vec<Package>,
@@ -54,7 +53,7 @@ impl Tree {
     /// Reads the workspace below `root`.
     pub fn read(root: &Path) -> anyhow::Result<Tree> {
         let mut files = Vec::new();
-        for path in paths(root)? {
+        for path in listing::files(root)? {
             let full = root.join(&path);
             let bytes = match std::fs::read(&full) {
                 Ok(bytes) => bytes,
@@ -126,46 +125,6 @@ impl File {
     }
 }
 
-/// The paths of all files that git knows or would add; without git, of all that lie there.
-fn paths(root: &Path) -> anyhow::Result<Vec<String>> {
-    let git = Command::new("git")
-        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-        .current_dir(root)
-        .output();
-    let mut paths: Vec<String> = match git {
-        Ok(output) if output.status.success() => {
-            output.stdout.split(|&byte| byte == 0).map(|path| String::from_utf8_lossy(path).into_owned()).collect()
-        }
-        // An unpacked archive is no git repository.
-        _ => {
-            let mut found = Vec::new();
-            walk(root, "", &mut found).with_context(|| format!("cannot list {}", root.display()))?;
-            found
-        }
-    };
-    paths.retain(|path| !path.is_empty());
-    paths.sort();
-    paths.dedup();
-    Ok(paths)
-}
-
-/// What `.gitignore` would leave out.
-const NOT_OURS: &[&str] = &[".git", "target", "runs"];
-
-fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let kind = entry.file_type()?;
-        if kind.is_dir() && !NOT_OURS.contains(&name.as_str()) {
-            walk(&entry.path(), &format!("{prefix}{name}/"), found)?;
-        } else if kind.is_file() {
-            found.push(format!("{prefix}{name}"));
-        }
-    }
-    Ok(())
-}
-
 /// The packages in the output of `cargo metadata`.
 fn packages(metadata: &Value, root: &Path) -> anyhow::Result<Vec<Package>> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
@@ -198,20 +157,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_git_files_are_found_and_builds_left_out() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        for path in ["src/a.rs", "target/release/b.rs", "c.md"] {
-            let path = folder.path().join(path);
-            std::fs::create_dir_all(path.parent().expect("has one")).expect("writable");
-            std::fs::write(path, "text").expect("writable");
-        }
-        let mut found = Vec::new();
-        walk(folder.path(), "", &mut found).expect("readable");
-        found.sort();
-        assert_eq!(found, ["c.md", "src/a.rs"]);
-    }
-
-    #[test]
     fn packages_are_read_from_metadata() {
         let metadata = serde_json::json!({
             "workspace_members": ["path+file:///w/a#0.1.0"],
@@ -232,7 +177,6 @@ mod tests {
     #[test]
     fn this_workspace_can_be_read() {
         let root = workspace::root();
-        assert!(paths(root).expect("readable").contains(&"xtask/src/tidy/tree.rs".to_string()));
         // Without dependencies: those of other platforms may not be on this machine, and no test needs the network.
         let packages = packages(&workspace::metadata(root, false).expect("a workspace"), root).expect("well formed");
         let xtask = packages.iter().find(|package| package.name == "xtask").expect("we are a member");

@@ -2,8 +2,9 @@
 #![allow(dead_code)]
 
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use tempfile::TempDir;
@@ -28,9 +29,15 @@ pub fn program(folder: &Path) -> Command {
     command
 }
 
+/// Where the program lies. Asked at run time: cargo compiles nothing anew in a checkout that was moved or copied, and tests would
+/// run the old one's.
+pub fn executable() -> PathBuf {
+    std::env::var_os("CARGO_BIN_EXE_reformer").unwrap_or_else(|| env!("CARGO_BIN_EXE_reformer").into()).into()
+}
+
 /// The program with the drivers of this machine.
 pub fn program_with_drivers(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reformer"));
+    let mut command = Command::new(executable());
     command.current_dir(folder).env("REFORMER_DATA", folder.join("no-data")).env_remove("COLUMNS");
     command.env("REFORMER_CACHE", std::env::temp_dir().join("reformer-test-cache"));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -47,7 +54,10 @@ pub fn call_with(folder: &Path, arguments: &[&str], input: &str) -> Said {
     finish(program(folder), arguments, input)
 }
 
-fn finish(mut program: Command, arguments: &[&str], input: &str) -> Said {
+/// Runs a command to its end; arguments may be of any bytes.
+pub fn finish(mut program: Command, arguments: &[impl AsRef<OsStr>], input: &str) -> Said {
+    let typed: Vec<_> = arguments.iter().map(|argument| argument.as_ref().to_string_lossy()).collect();
+    let typed = format!("reformer {}", typed.join(" "));
     let mut child = program.args(arguments).spawn().expect("the program was built");
     let mut stdin = child.stdin.take().expect("piped");
     // A program that reads no input closes the pipe: no matter.
@@ -58,7 +68,7 @@ fn finish(mut program: Command, arguments: &[&str], input: &str) -> Said {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        typed: format!("reformer {}", arguments.join(" ")),
+        typed,
     }
 }
 

@@ -10,7 +10,9 @@ use std::path::Path;
 
 /// Seeds of a target, with their names in order.
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
+    // Asked at run time: cargo compiles nothing anew in a checkout that was moved or copied.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let folder = Path::new(&package).join("fuzz/seeds").join(target);
     let mut seeds: Vec<(String, Vec<u8>)> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -72,7 +72,7 @@ fn another_model_is_no_start() {
     Run::new(first.path(), &training(3)).finish(false);
     let second = tempfile::tempdir().unwrap();
     let mut config = training(3);
-    config.init_from = Some(first.path().to_string_lossy().into_owned());
+    config.init_from = Some(first.path().into());
     let mut run = Run::new(second.path(), &config);
     run.config.model = ModelConfig { width: 48, ..model() };
     expect(&error(&run, false), &["has another model", "`model.width` is 32 in the run, 48 was asked for"]);

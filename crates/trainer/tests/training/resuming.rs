@@ -116,7 +116,7 @@ fn a_run_that_starts_from_another_has_its_parameters() {
     let (done, _) = Run::new(first.path(), &training(4)).finish(false);
     let second = tempfile::tempdir().unwrap();
     let mut config = training(4);
-    config.init_from = Some(first.path().to_string_lossy().into_owned());
+    config.init_from = Some(first.path().into());
     let run = Run::new(second.path(), &config);
     let outcome = run.run(false, &mut |_| Control::Stop).unwrap();
     let Outcome::Stopped { step: 0, checkpoint: Some(_) } = outcome else {
