@@ -1,4 +1,7 @@
 //! Ctrl-C and `kill`: a wish to stop that loops look at. When there is nothing to end cleanly, the process ends at once.
+//!
+//! On Windows Ctrl-Break is the same as Ctrl-C. Closing the console's window, logging off and shutting down are told too, but
+//! Windows ends the process as soon as it was told: a run then has its last checkpoint, as after a kill, which is never told.
 
 use crate::output::note;
 use anyhow::Context;

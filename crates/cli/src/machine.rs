@@ -1,6 +1,5 @@
 //! What the machine has and what was asked of it: the backend, free memory, memory in use. Computes nothing.
 
-use crate::bounds;
 use crate::graphics;
 use crate::output::note;
 use crate::quantities::MemoryWish;
@@ -10,11 +9,10 @@ use reformer_cpu::Cpu;
 use reformer_model::MemoryLimit;
 use reformer_oracle::Oracle;
 use reformer_tensor::Backend;
-use std::fs;
 
 /// More threads than any machine has cores; beyond, the system refuses to start them.
 const MOST_THREADS: usize = 1024;
-/// Where free memory can't be asked for (no /proc), this much is assumed to be free.
+/// Where the system doesn't say what is free, this much is assumed to be.
 const ASSUMED_FREE_BYTES: u64 = 4 << 30;
 /// `auto` takes this part of what is free.
 const AUTOMATIC_PART: u64 = 2;
@@ -83,26 +81,9 @@ pub fn memory_limit(wish: MemoryWish) -> MemoryLimit {
     }
 }
 
-/// Memory that can be taken without swapping: what the system says, or what control groups and limits leave if that is less.
+/// Memory that can be taken without swapping.
 pub fn free_bytes() -> u64 {
-    let system = fs::read_to_string("/proc/meminfo").ok().and_then(|text| kilobytes_of(&text, "MemAvailable:"));
-    match (system, bounds::left()) {
-        (Some(system), Some(bound)) => system.min(bound),
-        (Some(free), None) | (None, Some(free)) => free,
-        (None, None) => ASSUMED_FREE_BYTES,
-    }
-}
-
-/// Memory of this process that is resident now, where the system tells.
-pub fn resident_bytes() -> Option<u64> {
-    kilobytes_of(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
-}
-
-/// A line `name   123 kB` as bytes.
-fn kilobytes_of(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    let number: u64 = line.split_whitespace().next()?.parse().ok()?;
-    number.checked_mul(1024)
+    reformer_trainer::free_bytes().unwrap_or(ASSUMED_FREE_BYTES)
 }
 
 #[cfg(test)]
@@ -129,14 +110,5 @@ mod tests {
         assert_eq!(backend(&cpu).expect("the CPU is always there").name(), "cpu");
         let open = wish(None, None, Some(1));
         assert_eq!(backend(&open).expect("something is always there").name(), automatic());
-    }
-
-    #[test]
-    fn memory_lines_are_read() {
-        let text = "MemTotal:       16 kB\nMemAvailable:    8 kB\n";
-        assert_eq!(kilobytes_of(text, "MemAvailable:"), Some(8192));
-        assert_eq!(kilobytes_of(text, "MemFree:"), None);
-        assert_eq!(kilobytes_of("MemAvailable: many", "MemAvailable:"), None);
-        assert!(free_bytes() > 0);
     }
 }

@@ -1,7 +1,6 @@
 //! The `reformer` program: arguments and printing. No logic that a library user would miss.
 
 mod arguments;
-mod bounds;
 mod chat;
 mod data;
 mod evaluate;

@@ -76,7 +76,7 @@ impl Material {
             );
         }
         // Runs remember where their data is, whatever folder they are used from.
-        let path = fs::canonicalize(path).with_context(|| format!("--data {name}: cannot find where it lies"))?;
+        let path = dunce::canonicalize(path).with_context(|| format!("--data {name}: cannot find where it lies"))?;
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
         match extension.as_deref() {
             _ if kind.is_dir() => {}

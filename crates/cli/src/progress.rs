@@ -1,7 +1,6 @@
 //! How a training run is told: a bar on a terminal, a line now and then on a pipe, an object a line for programs, or nothing
 //! but the end. Knows the events, not the training.
 
-use crate::machine;
 use crate::output;
 use crate::quantities::{Bytes, Count, Seconds};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -148,7 +147,7 @@ fn describe(step: &StepEvent, loss: f64) -> String {
         text += &format!(", {:.3} bits per byte", loss / std::f64::consts::LN_2 / step.bytes_per_token);
     }
     text += &format!(", {} tokens/s", Count(step.tokens_per_second));
-    if let Some(bytes) = machine::resident_bytes() {
+    if let Some(bytes) = reformer_trainer::resident_bytes() {
         text += &format!(", {}", Bytes(bytes));
     }
     if let Some(seconds) = step.seconds_left {

@@ -72,7 +72,6 @@ pub fn refuse_other_options(
 /// # Errors
 /// If nothing is there.
 pub fn whole_path(path: &Path) -> anyhow::Result<StoredPath> {
-    let whole =
-        std::fs::canonicalize(path).with_context(|| format!("--init-from {}: cannot find it", path.display()))?;
+    let whole = dunce::canonicalize(path).with_context(|| format!("--init-from {}: cannot find it", path.display()))?;
     Ok(whole.into())
 }

@@ -53,7 +53,8 @@ pub(crate) fn write_kernels(path: &Path, content: &[u8]) {
     write(path, &[MAGIC.as_slice(), &checksum(content), content].concat());
 }
 
-/// Writes a whole file or none: another process may read it at any moment.
+/// Writes a whole file or none: another process may read it at any moment. (Windows may refuse the renaming just then: the next process
+/// writes it.)
 pub(crate) fn write(path: &Path, content: &[u8]) {
     let Some(folder) = path.parent() else { return };
     let temporary = path.with_extension(format!("{}.part", std::process::id()));

@@ -42,6 +42,7 @@ mod layout;
 mod limits;
 mod log_annotation;
 mod near;
+mod rename;
 pub mod sample;
 mod schema_guided;
 mod source;

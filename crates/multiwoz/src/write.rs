@@ -1,5 +1,6 @@
 //! Writing the layout of MultiWOZ 2.2: everything or nothing. What is written comes from the caller.
 
+use crate::rename::rename;
 use crate::schema_guided::{SCHEMA, file_name};
 use crate::{Corpus, DataError, Split};
 use serde::Serialize;
@@ -44,7 +45,7 @@ pub fn write(folder: &Path, corpus: &Corpus, schema: Option<&[ServiceSchema]>) -
     if folder.is_dir() {
         fs::remove_dir(folder).map_err(DataError::file("replace", folder))?;
     }
-    fs::rename(temporary.path(), folder).map_err(DataError::file("write", folder))?;
+    rename(temporary.path(), folder).map_err(DataError::file("write", folder))?;
     // Only now is there nothing left for the guard to delete.
     let _renamed = temporary.keep();
     Ok(())

@@ -7,7 +7,7 @@
 
 use crate::SessionError;
 use crate::checkpoint::{Checkpoint, FORMAT, FileRecord, OPTIMIZER, PARAMETERS, STATE, SavedState};
-use crate::durable::sync_folder;
+use crate::durable::{remove, rename, sync_folder};
 use crate::run::numbered;
 use crate::tensors::{TensorSpec, parameters_sha256, write_tensors};
 use reformer_tensor::Store;
@@ -246,17 +246,4 @@ fn write_state<T: Serialize>(path: &Path, state: &SavedState<T>) -> Result<(), S
     let mut file = File::create(path).map_err(fail())?;
     file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n")).map_err(fail())?;
     file.sync_all().map_err(fail())
-}
-
-fn rename(from: &Path, to: &Path) -> Result<(), SessionError> {
-    fs::rename(from, to).map_err(SessionError::file("rename", from))
-}
-
-/// Removes whatever has this name: a folder with all that is in it, a file, a link (not what it leads to).
-fn remove(path: &Path) -> Result<(), SessionError> {
-    let is_folder = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
-    match if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) } {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(SessionError::file("remove", path)(error)),
-        _ => Ok(()),
-    }
 }

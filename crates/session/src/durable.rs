@@ -1,8 +1,17 @@
 //! Writing that survives a kill: a file is either the old one or the new one, and what was reported as written is on disk.
+//! Where Windows is different, it is here: names that others hold for a moment, and folders that can't be synced.
 
 use crate::SessionError;
-use std::io::Write;
+use std::fs;
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long somebody may hold what is to be renamed or removed, before that is an error. Virus scanners and indexers let go of a
+/// file within a fraction of a second; who holds one for longer is a program that a person should know of.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The pause after a first try; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
 
 /// Replaces `path` by `bytes` in one step: written beside it under a temporary name, synced, renamed, the folder synced.
 ///
@@ -22,16 +31,70 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), SessionError> {
     let mut file = builder.tempfile_in(folder).map_err(fail())?;
     file.write_all(bytes).map_err(fail())?;
     file.as_file().sync_all().map_err(fail())?;
-    file.persist(path).map_err(|error| fail()(error.error))?;
+    let mut file = Some(file);
+    patiently(|| match file.take().expect("every try that failed gives it back").persist(path) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            file = Some(error.file);
+            Err(error.error)
+        }
+    })
+    .map_err(fail())?;
     sync_folder(folder)
 }
 
+/// Renames a file or a folder; a file that has the new name already is replaced, a folder is not.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), SessionError> {
+    patiently(|| fs::rename(from, to)).map_err(SessionError::file("rename", from))
+}
+
+/// Removes whatever has this name: a folder with all that is in it, a file, a link (not what it leads to); nothing is fine too.
+pub(crate) fn remove(path: &Path) -> Result<(), SessionError> {
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    match patiently(|| if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) }) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(SessionError::file("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Tries again for a while what fails only because somebody else has a file open. Windows then refuses to rename or remove it,
+/// or the folder it lies in: a virus scanner that reads a checkpoint at the moment it is written would end the training.
+/// Elsewhere an open file is in nobody's way, and the first answer is the last.
+fn patiently(mut attempt: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    let begin = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match attempt() {
+            Err(error) if is_held(&error) && begin.elapsed() < PATIENCE => std::thread::sleep(pause),
+            result => return result,
+        }
+        pause *= 2;
+    }
+}
+
+/// Whether an error says that somebody has a file open.
+fn is_held(error: &io::Error) -> bool {
+    // Of a file; and of one that is removed, but still has its name until the last one closes it.
+    const ACCESS_DENIED: i32 = 5;
+    const SHARING_VIOLATION: i32 = 32;
+    const LOCK_VIOLATION: i32 = 33;
+    // Of a folder with such a file in it.
+    const DIRECTORY_NOT_EMPTY: i32 = 145;
+    let held = [ACCESS_DENIED, SHARING_VIOLATION, LOCK_VIOLATION, DIRECTORY_NOT_EMPTY];
+    cfg!(windows) && error.raw_os_error().is_some_and(|code| held.contains(&code))
+}
+
 /// Waits until the names in `folder` are on disk.
+#[cfg(unix)]
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), SessionError> {
-    #[cfg(unix)]
-    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(SessionError::file("sync", folder))?;
-    #[cfg(not(unix))]
-    let _ = folder;
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(SessionError::file("sync", folder))
+}
+
+/// Windows has no call that waits for a folder's names. NTFS writes changes of names to its journal in their order, so a power cut
+/// may take back the last renames, but leaves no half of one: the run goes on from the checkpoint before. What is in the files was
+/// synced on its own.
+#[cfg(not(unix))]
+pub(crate) fn sync_folder(_: &Path) -> Result<(), SessionError> {
     Ok(())
 }
 
@@ -47,6 +110,41 @@ mod tests {
         write_atomically(&path, b"new and longer").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new and longer");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "a temporary file was left behind");
+    }
+
+    /// What a virus scanner does, on Windows: it has a file open that nobody may rename or remove meanwhile.
+    #[cfg(windows)]
+    #[test]
+    fn what_somebody_holds_for_a_moment_is_waited_for() {
+        use std::os::windows::fs::OpenOptionsExt;
+        const SHARE_READ: u32 = 1;
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+        let held_meanwhile = |work: &dyn Fn()| {
+            fs::create_dir(&old).unwrap();
+            let inside = old.join("note.txt");
+            fs::write(&inside, "old").unwrap();
+            let held = fs::OpenOptions::new().read(true).share_mode(SHARE_READ).open(&inside).unwrap();
+            let holder = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(100));
+                drop(held);
+            });
+            work();
+            holder.join().unwrap();
+        };
+        held_meanwhile(&|| {
+            assert!(fs::rename(&old, &new).is_err(), "nothing held it");
+            rename(&old, &new).unwrap();
+            assert_eq!(fs::read_to_string(new.join("note.txt")).unwrap(), "old");
+        });
+        held_meanwhile(&|| {
+            assert!(fs::remove_file(old.join("note.txt")).is_err(), "nothing held it");
+            write_atomically(&old.join("note.txt"), b"new").unwrap();
+            assert_eq!(fs::read_to_string(old.join("note.txt")).unwrap(), "new");
+            remove(&old).unwrap();
+        });
+        held_meanwhile(&|| remove(&old).unwrap());
+        assert!(!old.exists());
     }
 
     #[test]

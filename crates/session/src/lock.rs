@@ -1,8 +1,8 @@
 //! One writer a run: a lock that the system releases however the process ends. Readers need none.
 
 use crate::{SessionError, files};
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 /// Bytes of a lock that are read: more than the number of a process has.
@@ -28,22 +28,9 @@ impl RunLock {
         {
             return Err(SessionError::format(&path, format!("{}, no lock: remove it", files::kind(&metadata))));
         }
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(fail())?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // Only for the message: what can't be read is no reason to fail in another way.
-                let _ = file.take(LONGEST_HOLDER).read_to_string(&mut holder);
-                let holder = match holder.trim().parse::<u32>() {
-                    Ok(process) => format!("process {process}"),
-                    Err(_) => "another process".to_owned(),
-                };
-                return Err(SessionError::Locked { path: folder.to_owned(), holder });
-            }
-            Err(TryLockError::Error(error)) => return Err(fail()(error)),
-        }
+        let Some(mut file) = open_alone(&path).map_err(fail())? else {
+            return Err(SessionError::Locked { path: folder.to_owned(), holder: holder(&path) });
+        };
         let write = |file: &mut File| {
             file.set_len(0)?;
             file.rewind()?;
@@ -51,5 +38,42 @@ impl RunLock {
         };
         write(&mut file).map_err(fail())?;
         Ok(Self { _file: file })
+    }
+}
+
+/// Opens the lock for writing, if nobody else has it.
+#[cfg(not(windows))]
+fn open_alone(path: &Path) -> io::Result<Option<File>> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// The same for Windows, where nobody could read the number in a file that is locked. Opened like this, others may read it but not
+/// open it for writing, until it is closed or the process ends.
+#[cfg(windows)]
+fn open_alone(path: &Path) -> io::Result<Option<File>> {
+    use std::os::windows::fs::OpenOptionsExt;
+    const FILE_SHARE_READ: u32 = 1;
+    const SHARING_VIOLATION: i32 = 32;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).share_mode(FILE_SHARE_READ);
+    match options.open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.raw_os_error() == Some(SHARING_VIOLATION) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Who holds a lock, for the message alone: what can't be read is no reason to fail in another way.
+fn holder(path: &Path) -> String {
+    let mut text = String::new();
+    let _ = File::open(path).and_then(|file| file.take(LONGEST_HOLDER).read_to_string(&mut text));
+    match text.trim().parse::<u32>() {
+        Ok(process) => format!("process {process}"),
+        Err(_) => "another process".to_owned(),
     }
 }

@@ -12,6 +12,7 @@ mod tests;
 pub use error::FetchError;
 
 use crate::DataError;
+use crate::rename::rename;
 use download::{Downloader, is_whole};
 use published::PublishedFile;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -126,7 +127,7 @@ fn fetch_files(
         return Err(FetchError::Mirror { mirror: base.to_owned() });
     }
     // What a link points to is filled or mended, not the link replaced.
-    let folder = &fs::canonicalize(folder).or_else(|_| std::path::absolute(folder)).unwrap_or(folder.to_owned());
+    let folder = &dunce::canonicalize(folder).or_else(|_| std::path::absolute(folder)).unwrap_or(folder.to_owned());
     let mut fetched = 0;
     if !missing(files, folder)?.is_empty() {
         let gathering = Gathering::begin(folder)?;
@@ -214,7 +215,7 @@ impl Gathering {
             let address = format!("{}/{}", base.trim_end_matches('/'), file.upstream);
             let partial = self.folder.join(format!("{}.part", file.blob));
             downloader.bring(&address, &partial, file.blob, tell)?;
-            fs::rename(&partial, &path).map_err(DataError::file("rename", &partial))?;
+            rename(&partial, &path).map_err(DataError::file("rename", &partial))?;
         }
         Ok(())
     }
@@ -232,11 +233,11 @@ impl Gathering {
             for place in missing.iter().map(|file| file.place.as_str()).chain([ORIGIN]) {
                 let path = folder.join(place);
                 create_parent(&path)?;
-                fs::rename(files.join(place), &path).map_err(DataError::file("write", &path))?;
+                rename(&files.join(place), &path).map_err(DataError::file("write", &path))?;
                 sync_parent(&path)?;
             }
         } else {
-            fs::rename(&files, folder).map_err(DataError::file("write", folder))?;
+            rename(&files, folder).map_err(DataError::file("write", folder))?;
         }
         sync_parent(folder)?;
         // Who waits for the lock finds everything fetched. What can't be removed is in nobody's way.
@@ -251,12 +252,17 @@ fn create_parent(path: &Path) -> Result<(), DataError> {
 }
 
 /// Waits until the names beside `path` are on disk.
+#[cfg(unix)]
 fn sync_parent(path: &Path) -> Result<(), DataError> {
-    #[cfg(unix)]
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         File::open(parent).and_then(|folder| folder.sync_all()).map_err(DataError::file("sync", parent))?;
     }
-    #[cfg(not(unix))]
-    let _ = path;
+    Ok(())
+}
+
+/// Windows has no call that waits for a folder's names; NTFS keeps their order in its journal. Should a power cut take back the last
+/// of them, the next fetch finds what is missing.
+#[cfg(not(unix))]
+fn sync_parent(_: &Path) -> Result<(), DataError> {
     Ok(())
 }
