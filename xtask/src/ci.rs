@@ -11,7 +11,7 @@ use std::time::Instant;
 
 /// What `cargo xtask ci --help` prints.
 pub const HELP: &str = "\
-Checks what must hold before a change lands, in this order: fmt, clippy, doc, tidy, shader-stats, test, mutants, smoke.
+Checks what must hold before a change lands, in this order: fmt, clippy, doc, tidy, shader-stats, test, windows, mutants, smoke.
 Stops at the first failure, shows its output, and says how to repeat it; says what a step skipped on this machine. The
 output of every step is kept in `ci/` of the target folder.
 ";
@@ -62,6 +62,11 @@ const STEPS: &[Step] = &[
         run: Run::Cargo(&["run", "--release", "--quiet", "--package", "reformer-shader-stats", "--", "--check"], None),
     },
     Step { name: "test", purpose: "every test passes", run: Run::Xtask("test") },
+    Step {
+        name: "windows",
+        purpose: "Windows and macOS: the code fits, and runs as here under wine",
+        run: Run::Xtask("windows"),
+    },
     Step {
         name: "mutants",
         purpose: "faults that are planted are caught, an eighth of them with each commit",
