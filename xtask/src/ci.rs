@@ -12,8 +12,8 @@ use std::time::Instant;
 
 /// What `cargo xtask ci --help` prints.
 pub const HELP: &str = "\
-Checks what must hold before a change lands, in this order: fmt, clippy, doc, tidy, shader-stats, test, drivers,
-mutants, smoke.
+Checks what must hold before a change lands, in this order: fmt, clippy, doc, tidy, shader-stats, test, drivers, arm,
+windows, mutants, smoke.
 Stops at the first failure, shows its output, and says how to repeat it; says what a step skipped on this machine. The
 output of every step is kept in `ci/` of the target folder.
 ";
@@ -65,6 +65,11 @@ const STEPS: &[Step] = &[
     },
     Step { name: "test", purpose: "every test passes", run: Run::Xtask("test") },
     Step { name: "drivers", purpose: "the GPU's suite passes on three drivers", run: Run::Xtask("drivers") },
+    Step {
+        name: "windows",
+        purpose: "Windows and macOS: the code fits, and runs as here under wine",
+        run: Run::Xtask("windows"),
+    },
     Step {
         name: "mutants",
         purpose: "faults that are planted are caught, an eighth of them with each commit",

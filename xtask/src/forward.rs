@@ -51,7 +51,7 @@ fn build_command(root: &Path, package: &str, program: &str) -> Command {
 }
 
 /// Builds, and asks cargo for the path: it alone knows what `CARGO_TARGET_DIR`, config files and targets make of it.
-fn build(mut cargo: Command, program: &str) -> anyhow::Result<PathBuf> {
+pub fn build(mut cargo: Command, program: &str) -> anyhow::Result<PathBuf> {
     let mut child = cargo.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
     let mut executable = None;
     if let Some(messages) = child.stdout.take() {

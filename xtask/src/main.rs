@@ -13,6 +13,7 @@ mod shader_stats;
 mod smoke;
 mod test;
 mod tidy;
+mod windows;
 mod workspace;
 
 use anyhow::anyhow;
@@ -81,6 +82,13 @@ const COMMANDS: &[Command] = &[
         summary: "the main job in small: plan, train, kill, resume, evaluate, generate, chat",
         help: smoke::HELP,
         does: Does::Here(smoke::run),
+    },
+    Command {
+        name: "windows",
+        arguments: "",
+        summary: "checks for Windows and macOS, and the main job under wine",
+        help: windows::HELP,
+        does: Does::Here(windows::run),
     },
     Command {
         name: "mutants",

@@ -147,7 +147,7 @@ impl Job {
 }
 
 /// The object in the last line.
-fn last_object(printed: &str) -> anyhow::Result<Value> {
+pub fn last_object(printed: &str) -> anyhow::Result<Value> {
     let line = printed.lines().last().context("nothing was printed where a JSON object was expected")?;
     serde_json::from_str(line).with_context(|| format!("the last line is no JSON: {line}"))
 }

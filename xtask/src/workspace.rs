@@ -68,7 +68,8 @@ pub fn commit(root: &Path, results: &[&str]) -> String {
     }
 }
 
-/// A process's exit code as a shell would report it: 128 + n after signal n.
+/// A process's exit code as a shell would report it: 128 + n after signal n. Windows has no signals; what ends a process there gives
+/// it a code beyond 255, which is a failure.
 pub fn exit_code(status: ExitStatus) -> u8 {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {

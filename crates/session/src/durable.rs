@@ -133,9 +133,12 @@ mod tests {
             holder.join().unwrap();
         };
         held_meanwhile(&|| {
-            assert!(fs::rename(&old, &new).is_err(), "nothing held it");
+            // The folder itself wine would rename.
+            let (inside, beside) = (old.join("note.txt"), folder.path().join("beside.txt"));
+            assert!(fs::rename(&inside, &beside).is_err(), "nothing held it");
+            rename(&inside, &beside).unwrap();
+            assert_eq!(fs::read_to_string(&beside).unwrap(), "old");
             rename(&old, &new).unwrap();
-            assert_eq!(fs::read_to_string(new.join("note.txt")).unwrap(), "old");
         });
         held_meanwhile(&|| {
             assert!(fs::remove_file(old.join("note.txt")).is_err(), "nothing held it");
