@@ -11,9 +11,9 @@ use std::time::Instant;
 
 /// What `cargo xtask ci --help` prints.
 pub const HELP: &str = "\
-Checks what must hold before a change lands, in this order: fmt, clippy, doc, tidy, shader-stats, test, mutants, smoke.
-Stops at the first failure, shows its output, and says how to repeat it; says what a step skipped on this machine. The
-output of every step is kept in `ci/` of the target folder.
+Checks what must hold before a change lands, in this order: fmt, clippy, doc, tidy, shader-stats, test, arm, mutants,
+smoke. Stops at the first failure, shows its output, and says how to repeat it; says what a step skipped on this
+machine. The output of every step is kept in `ci/` of the target folder.
 ";
 
 /// How much of a failed step's output is shown; all of it is in the log.
@@ -62,6 +62,7 @@ const STEPS: &[Step] = &[
         run: Run::Cargo(&["run", "--release", "--quiet", "--package", "reformer-shader-stats", "--", "--check"], None),
     },
     Step { name: "test", purpose: "every test passes", run: Run::Xtask("test") },
+    Step { name: "arm", purpose: "the CPU's tests pass on aarch64", run: Run::Xtask("arm") },
     Step {
         name: "mutants",
         purpose: "faults that are planted are caught, an eighth of them with each commit",

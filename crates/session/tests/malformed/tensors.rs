@@ -279,9 +279,11 @@ fn a_gigabyte_of_addresses_is_enough_for_every_malformed_file() {
     if std::env::var_os(LIMITED).is_some() {
         return;
     }
+    let program = crate::again::this_program();
     let output = std::process::Command::new("sh")
-        .args(["-c", "ulimit -v 1048576 && exec \"$0\" --test-threads=2 --skip mutations"])
-        .arg(std::env::current_exe().unwrap())
+        .args(["-c", "ulimit -v 1048576 && exec \"$0\" \"$@\" --test-threads=2 --skip mutations"])
+        .arg(program.get_program())
+        .args(program.get_args())
         .env(LIMITED, "")
         .output()
         .unwrap();
