@@ -29,6 +29,14 @@ const LIBRARY: (&str, &str) = ("/usr/aarch64-linux-gnu", "libc6-dev-arm64-cross"
 /// Packages whose tests are run.
 const PACKAGES: [&str; 2] = ["reformer-cpu", "reformer-session"];
 
+/// Test programs of these packages that are not run, and why.
+#[cfg(test)]
+const LEFT_OUT: [(&str, &str); 3] = [
+    ("memory", "minutes a case, and the pages that Linux counts are the emulator's"),
+    ("malformed", "half a minute, and files are refused by no instruction of the processor's own"),
+    ("tokenizing", "half a minute, and text is cut by no instruction of the processor's own"),
+];
+
 /// Test programs by name, beside the libraries' own, that are run whole.
 const WHOLE: &[&str] = &["attention_bits", "bits", "executor", "chatting", "checkpoints", "generating", "locking"];
 /// The conformance suite, and of its variations those that have other code or another order to run in than the rest.
@@ -95,4 +103,40 @@ fn has_target() -> anyhow::Result<bool> {
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     let output = rustc.args(["--print", "target-libdir", "--target", TARGET]).output().context("cannot start rustc")?;
     Ok(output.status.success() && Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn what_is_missing_is_named_by_its_package() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folders = [folder.path().join("none"), folder.path().to_owned()];
+        let all = ["gcc-aarch64-linux-gnu", "qemu-user", "libc6-dev-arm64-cross"];
+        assert_eq!(missing(&folders, &folder.path().join("library")), all);
+        fs::write(folder.path().join(EMULATOR), "").expect("writable");
+        assert_eq!(missing(&folders, folder.path()), ["gcc-aarch64-linux-gnu"]);
+        fs::write(folder.path().join(LINKER), "").expect("writable");
+        assert!(missing(&folders, folder.path()).is_empty());
+    }
+
+    /// A new test program is run there too, or left out for a reason.
+    #[test]
+    fn every_test_program_is_run_or_left_out() {
+        let metadata = workspace::metadata(workspace::root(), false).expect("this is a workspace");
+        let packages = metadata["packages"].as_array().expect("packages");
+        let targets = packages.iter().filter(|package| PACKAGES.iter().any(|name| package["name"] == *name));
+        let targets = targets.flat_map(|package| package["targets"].as_array().expect("targets"));
+        let mut there: Vec<&str> = targets
+            .filter(|target| target["kind"][0] == "test")
+            .map(|target| target["name"].as_str().expect("a name"))
+            .collect();
+        let left_out = LEFT_OUT.iter().map(|(name, _)| *name);
+        let mut listed: Vec<&str> = WHOLE.iter().copied().chain([CONFORMANCE.0]).chain(left_out).collect();
+        there.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(there, listed);
+    }
 }
