@@ -65,6 +65,7 @@ const STEPS: &[Step] = &[
     },
     Step { name: "test", purpose: "every test passes", run: Run::Xtask("test") },
     Step { name: "drivers", purpose: "the GPU's suite passes on three drivers", run: Run::Xtask("drivers") },
+    Step { name: "arm", purpose: "the CPU's tests pass on aarch64", run: Run::Xtask("arm") },
     Step {
         name: "windows",
         purpose: "Windows and macOS: the code fits, and runs as here under wine",

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the list of commands, their help, and exit codes. What a command does is in the module of its name.
 //! The runner holds no logic that a user of the libraries would miss, and depends on no crate of the workspace.
 
+mod arm;
 mod bench;
 mod ci;
 mod drivers;
@@ -61,6 +62,13 @@ const COMMANDS: &[Command] = &[
         summary: "every test a contributor must pass",
         help: test::HELP,
         does: Does::Here(test::run),
+    },
+    Command {
+        name: "arm",
+        arguments: "",
+        summary: "the CPU's tests on aarch64, emulated",
+        help: arm::HELP,
+        does: Does::Here(arm::run),
     },
     Command {
         name: "ci",

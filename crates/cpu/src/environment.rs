@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Level {
     /// Plain Rust without fused multiply-add. Runs everywhere; its bits differ from the others'.
     Portable,
+    /// NEON, which every aarch64 machine has. The same bits as AVX2.
+    Neon,
     /// AVX2 and FMA.
     Avx2,
     /// AVX-512 (x86-64-v4). The same bits as AVX2.
@@ -32,13 +34,23 @@ impl Level {
                 levels.push(Level::Avx512);
             }
         }
+        #[cfg(target_arch = "aarch64")]
+        if pulp::aarch64::Neon::try_new().is_some() {
+            levels.push(Level::Neon);
+        }
         levels
+    }
+
+    /// Whether it multiplies and adds with one rounding. All levels that do give the same bits.
+    pub fn is_fused(self) -> bool {
+        self > Level::Portable
     }
 
     /// For people.
     pub fn name(self) -> &'static str {
         match self {
             Level::Portable => "portable",
+            Level::Neon => "NEON",
             Level::Avx2 => "AVX2",
             Level::Avx512 => "AVX-512",
         }

@@ -3,7 +3,7 @@
 
 use crate::attention::lanes;
 use crate::environment::Level;
-use crate::product::Matrix;
+use crate::product::{FEW_TERMS, Matrix};
 use crate::several_rows::{LEAST_ROWS, SeveralRows};
 use crate::simd::{self, Arithmetic, Kernel};
 use crate::weight::{Weight, from_bf16, from_f16};
@@ -22,7 +22,7 @@ const TERMS: usize = 8;
 const SHARED: usize = 1 << 17;
 
 /// out`[m, n]` (+)= a`[m, k]`·weight`[k, n]`, rows of the weight `stride` apart, where this is the faster way and has gemm's bits:
-/// few rows, and a machine with fused multiply-adds. Says whether it did it.
+/// few rows, no block of terms that gemm adds in another way, and a machine with fused multiply-adds. Says whether it did it.
 pub(crate) fn product(
     (m, k, n): (usize, usize, usize),
     a: Matrix<'_>,
@@ -33,7 +33,7 @@ pub(crate) fn product(
 ) -> bool {
     let level = Level::detect();
     // A single column is a product of another kind: see `product.rs`.
-    if m == 0 || m > MOST_ROWS || n < 2 || level < Level::Avx2 {
+    if m == 0 || m > MOST_ROWS || n < 2 || (1..=FEW_TERMS).contains(&(k % PRODUCT_BLOCK)) || !level.is_fused() {
         return false;
     }
     let threads = if k * n < SHARED { 1 } else { rayon::current_num_threads() };

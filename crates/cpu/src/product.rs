@@ -16,6 +16,9 @@ const CACHE_BYTES: u64 = 2 << 20;
 const KERNEL_COLUMNS: usize = 64;
 /// The most numbers in a vector.
 const VECTOR: usize = 16;
+/// Terms of a block for which gemm has a path of its own, with two roundings a term and for any number of rows; `few_rows.rs` leaves
+/// such blocks to it.
+pub(crate) const FEW_TERMS: usize = 2;
 
 /// A matrix within a slice: element (row, column) is at `row·row_stride + column·column_stride`.
 #[derive(Clone, Copy)]
@@ -61,9 +64,8 @@ pub(crate) fn product(
     if n == 1 {
         return column((m, k), a, b, out, out_stride, accumulate);
     }
-    if m == 1 && (accumulate || k > PRODUCT_BLOCK) {
-        // gemm has a path of its own for one row, which starts its sum from what is there instead of adding to it: other
-        // bits. Two rows, both the same one, take the common path.
+    if m == 1 && one_row_is_apart(k, accumulate) {
+        // Two rows, both the same one, take the common path.
         let mut twice = vec![0.0; 2 * n];
         twice[..n].copy_from_slice(&out[..n]);
         twice[n..].copy_from_slice(&out[..n]);
@@ -79,6 +81,12 @@ pub(crate) fn product(
         let rest = Matrix { data: &b.data[(whole * b.column_stride).min(b.data.len())..], ..b };
         columns((m, k, n - whole), a, rest, &mut out[whole..], out_stride, accumulate);
     }
+}
+
+/// Whether gemm's path for one row has other bits than its common one: it starts its sum from what is there instead of adding to
+/// it, and on aarch64 it knows neither vectors nor fused multiply-adds.
+fn one_row_is_apart(k: usize, accumulate: bool) -> bool {
+    accumulate || k > PRODUCT_BLOCK || cfg!(target_arch = "aarch64")
 }
 
 /// [`product`] by gemm alone.
@@ -235,7 +243,7 @@ mod tests {
             for accumulate in [false, true] {
                 let (mut apart, mut together) = (before.clone(), before.clone());
                 product((m, k, n), Matrix::rows(&a, k), Matrix::rows(&b, n), &mut apart, n, accumulate);
-                if m == 1 && (accumulate || k > PRODUCT_BLOCK) {
+                if m == 1 && one_row_is_apart(k, accumulate) {
                     continue;
                 }
                 columns((m, k, n), Matrix::rows(&a, k), Matrix::rows(&b, n), &mut together, n, accumulate);

@@ -9,7 +9,7 @@ pub(crate) trait Arithmetic: Copy {
     fn multiply_add(a: f32, b: f32, c: f32) -> f32;
 }
 
-/// One rounding: levels with FMA instructions. AVX2 and AVX-512 give the same bits.
+/// One rounding: levels with FMA instructions. NEON, AVX2 and AVX-512 give the same bits.
 #[derive(Clone, Copy)]
 pub(crate) struct Fused;
 
@@ -40,10 +40,10 @@ pub(crate) trait Kernel {
     fn run<A: Arithmetic>(self) -> Self::Output;
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 struct AtLevel<K>(K);
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 impl<K: Kernel> pulp::NullaryFnOnce for AtLevel<K> {
     type Output = K::Output;
 
@@ -68,7 +68,13 @@ pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
             return simd.vectorize(AtLevel(kernel));
         }
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    if level >= Level::Neon
+        && let Some(simd) = pulp::aarch64::Neon::try_new()
+    {
+        return simd.vectorize(AtLevel(kernel));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = level;
     kernel.run::<Separate>()
 }

@@ -19,9 +19,7 @@ fn threads_and_levels_change_no_bit() {
     let with = |threads, level| Cpu::with(Environment { threads, level, kernels: Kernels::Fast });
     let best = with(1, Level::detect());
     let mut others = vec![with(2, Level::detect()), with(3, Level::detect())];
-    if Level::detect() > Level::Portable {
-        others.push(with(1, Level::Avx2));
-    }
+    others.extend(Level::available().into_iter().filter(|level| level.is_fused()).map(|level| with(1, level)));
     for other in &others {
         if let Err(failure) = reformer_conformance::same_bits(&best, other) {
             panic!("\n{failure}\n");

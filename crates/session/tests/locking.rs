@@ -1,9 +1,11 @@
 //! The lock of a run is the process's: SIGKILL releases it.
 
+mod again;
+
 use reformer_session::RunFolder;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 const FOLDER: &str = "REFORMER_TEST_LOCK_FOLDER";
 
@@ -23,7 +25,7 @@ fn a_killed_process_releases_the_lock() {
     let folder = tempfile::tempdir().unwrap();
     let run = RunFolder::create(folder.path()).unwrap();
     std::fs::write(run.config_path(), "{}").unwrap();
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    let mut child = again::this_program()
         .args(["--exact", "hold_the_lock_when_told_to"])
         .env(FOLDER, folder.path())
         .stdin(Stdio::piped())

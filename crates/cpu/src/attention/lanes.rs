@@ -1,13 +1,18 @@
 //! Vectors of 16 lanes at each SIMD level, and running a kernel at a level. The few operations that the compiler would not
 //! find by itself; everything else in attention is a plain loop. Lanes are independent, so every level with fused
-//! multiply-add gives the same bits.
+//! multiply-add gives the same bits. What each level makes of them is in `lanes/`.
+
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use crate::environment::Level;
-use crate::simd::{Arithmetic, Fused, Separate};
+use crate::simd::{Arithmetic, Separate};
+#[cfg(target_arch = "aarch64")]
+use pulp::aarch64::Neon;
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::{V3, V4};
-#[cfg(target_arch = "x86_64")]
-use pulp::{f32x8, f32x16, u32x8, u32x16};
 
 /// Lanes of a vector: queries side by side, or dimensions side by side.
 pub(crate) const LANES: usize = 16;
@@ -37,7 +42,7 @@ pub(crate) trait Lanes: Copy {
     type Vector: Copy;
     /// 16 unsigned integers in registers.
     type Words: Copy;
-    /// Whether a vector is one of 32 registers; otherwise it is two of 16.
+    /// Whether a vector is one of 32 registers; otherwise it is two of 16 or four of 32, an eighth of all.
     const WIDE: bool;
 
     /// The same number in all lanes.
@@ -128,125 +133,6 @@ impl Lanes for Portable {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-impl Lanes for V3 {
-    type Arithmetic = Fused;
-    type Vector = [f32x8; 2];
-    type Words = [u32x8; 2];
-    const WIDE: bool = false;
-
-    #[inline(always)]
-    fn splat(self, value: f32) -> [f32x8; 2] {
-        [self.splat_f32x8(value); 2]
-    }
-
-    #[inline(always)]
-    fn load(self, line: &Line) -> [f32x8; 2] {
-        pulp::cast(line.0)
-    }
-
-    #[inline(always)]
-    fn store(self, vector: [f32x8; 2], line: &mut Line) {
-        line.0 = pulp::cast(vector);
-    }
-
-    #[inline(always)]
-    fn multiply_add(self, a: [f32x8; 2], b: [f32x8; 2], c: [f32x8; 2]) -> [f32x8; 2] {
-        [self.mul_add_f32x8(a[0], b[0], c[0]), self.mul_add_f32x8(a[1], b[1], c[1])]
-    }
-
-    #[inline(always)]
-    fn words(self, words: &[u32; LANES]) -> [u32x8; 2] {
-        pulp::cast(*words)
-    }
-
-    #[inline(always)]
-    fn choose(
-        self,
-        slot: u32,
-        low: [u32x8; 2],
-        span: [u32x8; 2],
-        inside: [f32x8; 2],
-        outside: [f32x8; 2],
-    ) -> [f32x8; 2] {
-        let half = |half: usize| {
-            let from_low = self.wrapping_sub_u32x8(self.splat_u32x8(slot), low[half]);
-            self.select_f32x8(self.cmp_le_u32x8(from_low, span[half]), inside[half], outside[half])
-        };
-        [half(0), half(1)]
-    }
-
-    #[inline(always)]
-    fn transpose(self, rows: [[f32; BLOCK]; BLOCK]) -> [[f32; BLOCK]; BLOCK] {
-        let avx = self.avx;
-        let row = |index: usize| pulp::cast(rows[index]);
-        let mut pairs = [row(0); BLOCK];
-        for pair in 0..4 {
-            pairs[2 * pair] = avx._mm256_unpacklo_ps(row(2 * pair), row(2 * pair + 1));
-            pairs[2 * pair + 1] = avx._mm256_unpackhi_ps(row(2 * pair), row(2 * pair + 1));
-        }
-        let mut quads = pairs;
-        for half in 0..2 {
-            let at = 4 * half;
-            quads[at] = avx._mm256_shuffle_ps::<0x44>(pairs[at], pairs[at + 2]);
-            quads[at + 1] = avx._mm256_shuffle_ps::<0xee>(pairs[at], pairs[at + 2]);
-            quads[at + 2] = avx._mm256_shuffle_ps::<0x44>(pairs[at + 1], pairs[at + 3]);
-            quads[at + 3] = avx._mm256_shuffle_ps::<0xee>(pairs[at + 1], pairs[at + 3]);
-        }
-        let mut columns = [[0.0; BLOCK]; BLOCK];
-        for column in 0..4 {
-            columns[column] = pulp::cast(avx._mm256_permute2f128_ps::<0x20>(quads[column], quads[column + 4]));
-            columns[column + 4] = pulp::cast(avx._mm256_permute2f128_ps::<0x31>(quads[column], quads[column + 4]));
-        }
-        columns
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Lanes for V4 {
-    type Arithmetic = Fused;
-    type Vector = f32x16;
-    type Words = u32x16;
-    const WIDE: bool = true;
-
-    #[inline(always)]
-    fn splat(self, value: f32) -> f32x16 {
-        self.splat_f32x16(value)
-    }
-
-    #[inline(always)]
-    fn load(self, line: &Line) -> f32x16 {
-        pulp::cast(line.0)
-    }
-
-    #[inline(always)]
-    fn store(self, vector: f32x16, line: &mut Line) {
-        line.0 = pulp::cast(vector);
-    }
-
-    #[inline(always)]
-    fn multiply_add(self, a: f32x16, b: f32x16, c: f32x16) -> f32x16 {
-        self.mul_add_f32x16(a, b, c)
-    }
-
-    #[inline(always)]
-    fn words(self, words: &[u32; LANES]) -> u32x16 {
-        pulp::cast(*words)
-    }
-
-    #[inline(always)]
-    fn choose(self, slot: u32, low: u32x16, span: u32x16, inside: f32x16, outside: f32x16) -> f32x16 {
-        let from_low = self.wrapping_sub_u32x16(self.splat_u32x16(slot), low);
-        self.select_f32x16(self.cmp_le_u32x16(from_low, span), inside, outside)
-    }
-
-    #[inline(always)]
-    fn transpose(self, rows: [[f32; BLOCK]; BLOCK]) -> [[f32; BLOCK]; BLOCK] {
-        let narrow: V3 = *self;
-        narrow.transpose(rows)
-    }
-}
-
 /// Sixteen rows of `rows` (each a whole number of lines) as columns: `columns[d]` holds dimension d of all of them.
 #[inline(always)]
 pub(crate) fn transpose<L: Lanes>(lanes: L, rows: &[Line], columns: &mut [Line]) {
@@ -294,10 +180,10 @@ pub(crate) trait Kernel {
     fn run<L: Lanes>(self, lanes: L) -> Self::Output;
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 struct AtLevel<L, K>(L, K);
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 impl<L: Lanes, K: Kernel> pulp::NullaryFnOnce for AtLevel<L, K> {
     type Output = K::Output;
 
@@ -322,7 +208,13 @@ pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
             return simd.vectorize(AtLevel(simd, kernel));
         }
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    if level >= Level::Neon
+        && let Some(simd) = Neon::try_new()
+    {
+        return simd.vectorize(AtLevel(simd, kernel));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = level;
     kernel.run(Portable)
 }
