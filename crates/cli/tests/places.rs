@@ -49,7 +49,7 @@ fn a_working_folder_may_have_any_name() {
     assert_eq!(resumed["parameters_sha256"], straight["parameters_sha256"]);
 
     let info = call(&odd, &["info", "--json"]).ended(0).object();
-    let whole = odd.canonicalize().expect("it is there").join("dialogues.jsonl");
+    let whole = dunce::canonicalize(&odd).expect("it is there").join("dialogues.jsonl");
     let bytes: Vec<Value> = whole.as_os_str().as_bytes().iter().map(|&byte| byte.into()).collect();
     assert_eq!(info["config"]["data"]["path"], Value::Array(bytes), "JSON has no other way to be exact");
     assert_eq!(info["run"], json!("runs/run-0001"));
