@@ -4,7 +4,6 @@
 use crate::{DONE, FAILED, no_arguments, say, workspace};
 use anyhow::Context;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// What `cargo xtask arm --help` prints.
 pub const HELP: &str = "\
@@ -23,8 +22,8 @@ const TARGET: &str = "aarch64-unknown-linux-gnu";
 const TOOLS: [(&str, &str); 2] = [(LINKER, "gcc-aarch64-linux-gnu"), (EMULATOR, "qemu-user")];
 const LINKER: &str = "aarch64-linux-gnu-gcc";
 const EMULATOR: &str = "qemu-aarch64";
-/// Where aarch64's C library is, and the package that brings it.
-const LIBRARY: (&str, &str) = ("/usr/aarch64-linux-gnu", "libc6-dev-arm64-cross");
+/// Where aarch64's C library is, what of it only the package for building has, and that package.
+const LIBRARY: (&str, &str, &str) = ("/usr/aarch64-linux-gnu", "lib/crt1.o", "libc6-dev-arm64-cross");
 
 /// Packages whose tests are run.
 const PACKAGES: [&str; 2] = ["reformer-cpu", "reformer-session"];
@@ -73,7 +72,7 @@ pub fn run(arguments: &[String]) -> anyhow::Result<u8> {
         // A machine that exists to check has what `.ci/run` installs.
         return Ok(if std::env::var_os("CI").is_some() { FAILED } else { DONE });
     }
-    if !has_target()? {
+    if !workspace::has_target(TARGET)? {
         say(format!("SKIPPED: the tests on aarch64 were not run; `rustup target add {TARGET}` brings what they need"));
         return Ok(DONE);
     }
@@ -95,14 +94,7 @@ pub fn run(arguments: &[String]) -> anyhow::Result<u8> {
 fn missing(folders: &[PathBuf], library: &Path) -> Vec<&'static str> {
     let there = |tool: &str| folders.iter().any(|folder| folder.join(tool).is_file());
     let tools = TOOLS.iter().filter(|(tool, _)| !there(tool)).map(|(_, package)| *package);
-    tools.chain((!library.is_dir()).then_some(LIBRARY.1)).collect()
-}
-
-/// Whether the toolchain has a standard library for aarch64.
-fn has_target() -> anyhow::Result<bool> {
-    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    let output = rustc.args(["--print", "target-libdir", "--target", TARGET]).output().context("cannot start rustc")?;
-    Ok(output.status.success() && Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
+    tools.chain((!library.join(LIBRARY.1).is_file()).then_some(LIBRARY.2)).collect()
 }
 
 #[cfg(test)]
@@ -117,6 +109,9 @@ mod tests {
         let all = ["gcc-aarch64-linux-gnu", "qemu-user", "libc6-dev-arm64-cross"];
         assert_eq!(missing(&folders, &folder.path().join("library")), all);
         fs::write(folder.path().join(EMULATOR), "").expect("writable");
+        fs::create_dir(folder.path().join("lib")).expect("writable");
+        assert_eq!(missing(&folders, folder.path()), ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"]);
+        fs::write(folder.path().join(LIBRARY.1), "").expect("writable");
         assert_eq!(missing(&folders, folder.path()), ["gcc-aarch64-linux-gnu"]);
         fs::write(folder.path().join(LINKER), "").expect("writable");
         assert!(missing(&folders, folder.path()).is_empty());

@@ -78,9 +78,27 @@ pub fn exit_code(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(crate::FAILED)
 }
 
+/// Whether Rust's standard library for a target is installed.
+pub fn has_target(target: &str) -> anyhow::Result<bool> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc)
+        .args(["--print", "target-libdir", "--target", target])
+        .current_dir(root())
+        .output()
+        .context("cannot start rustc")?;
+    // A rustc that doesn't know the target fails.
+    let folder = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    Ok(output.status.success() && folder.is_dir())
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_target_that_is_none_is_not_there() {
+        assert!(!has_target("no-such-machine-unknown-nothing").expect("rustc starts"));
+    }
 
     #[test]
     fn exit_codes_are_what_a_shell_reports() {

@@ -69,7 +69,8 @@ fn hardware() -> Option<Box<dyn Backend>> {
 
 /// What `--backend auto` takes: a backend's name.
 pub fn automatic() -> &'static str {
-    if graphics::hardware_name().is_some() { "gpu" } else { "cpu" }
+    // Opened, since a device that computes wrongly is refused.
+    hardware().map_or("cpu", |_| "gpu")
 }
 
 /// What `--memory-limit` means here and now.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// What no shell takes for anything but itself.
-const PLAIN: &str = "/._-+:@%,=";
+const PLAIN: &str = "/._-+:@%,";
 
 /// A path as one types it, quoted where a shell would take it for something else.
 pub fn typed(path: &Path) -> String {

@@ -27,18 +27,13 @@ pub(crate) fn file(folder: &Path, adapter: &Adapter, ending: &str) -> PathBuf {
 }
 
 /// FNV-1a of 64 bits: tells a torn or foreign file from a whole one, and one text from another.
-fn hash<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> u64 {
+pub(crate) fn hash<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> u64 {
     let more = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
     bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, more)
 }
 
 fn checksum(bytes: &[u8]) -> [u8; 8] {
     hash(bytes).to_le_bytes()
-}
-
-/// Of the text of all kernels: another one is another program for the driver.
-pub(crate) fn fingerprint_of_kernels() -> u64 {
-    hash(reformer_shaders::SOURCES.iter().flat_map(|(_, text)| text.as_bytes()))
 }
 
 /// Kernels that a driver compiled before; `None` if there is no whole file of them.

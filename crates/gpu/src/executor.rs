@@ -193,25 +193,29 @@ impl GpuPrepared {
             let instruction = &self.plan.program.instructions[at];
             self.copy_updates(&mut encoder, instruction, store)?;
             let end = self.recording.ends[step];
-            if end > first {
+            // An instruction of many launches is several submissions.
+            for start in (first..end).step_by(DISPATCHES) {
+                let part = start..end.min(start + DISPATCHES);
                 let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
                     label: Some(instruction.op.name()),
-                    timestamp_writes: stopwatch.map(|stopwatch| stopwatch.writes(step)),
+                    timestamp_writes: stopwatch
+                        .and_then(|stopwatch| stopwatch.writes(step, start == first, part.end == end)),
                 });
-                for number in first..end {
+                for number in part.clone() {
                     let [x, y, z] = self.recording.dispatches[number].groups;
                     pass.set_pipeline(&self.pipelines[number]);
                     pass.set_bind_group(0, &groups[number], &[]);
                     pass.dispatch_workgroups(x, y, z);
                 }
+                drop(pass);
+                recorded += part.len();
+                if recorded >= DISPATCHES {
+                    self.device.queue.submit([encoder.finish()]);
+                    encoder = self.encoder();
+                    recorded = 0;
+                }
             }
-            recorded += end - first;
             first = end;
-            if recorded >= DISPATCHES {
-                self.device.queue.submit([encoder.finish()]);
-                encoder = self.encoder();
-                recorded = 0;
-            }
         }
         self.device.queue.submit([encoder.finish()]);
         Ok(())

@@ -43,14 +43,14 @@ impl Stopwatch {
         Ok(Some(stopwatch))
     }
 
-    /// What the pass of instruction `step` writes.
-    pub fn writes(&self, step: usize) -> wgpu::ComputePassTimestampWrites<'_> {
+    /// What a pass of instruction `step` writes: the first its begin, the last its end.
+    pub fn writes(&self, step: usize, is_first: bool, is_last: bool) -> Option<wgpu::ComputePassTimestampWrites<'_>> {
         let first = PAIR * step as u32;
-        wgpu::ComputePassTimestampWrites {
+        (is_first || is_last).then(|| wgpu::ComputePassTimestampWrites {
             query_set: &self.sets[(first / QUERIES) as usize].0,
-            beginning_of_pass_write_index: Some(first % QUERIES),
-            end_of_pass_write_index: Some(first % QUERIES + 1),
-        }
+            beginning_of_pass_write_index: is_first.then_some(first % QUERIES),
+            end_of_pass_write_index: is_last.then_some(first % QUERIES + 1),
+        })
     }
 
     /// Seconds of each instruction, after the run.

@@ -61,11 +61,17 @@ fn open_alone(path: &Path) -> io::Result<Option<File>> {
     const SHARING_VIOLATION: i32 = 32;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).share_mode(FILE_SHARE_READ);
-    match options.open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.raw_os_error() == Some(SHARING_VIOLATION) => Ok(None),
-        Err(error) => Err(error),
+    // A virus scanner may have it open for a moment, as it has any file that was just written.
+    const TRIES: u32 = 10;
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+    for _ in 0..TRIES {
+        match options.open(path) {
+            Ok(file) => return Ok(Some(file)),
+            Err(error) if error.raw_os_error() == Some(SHARING_VIOLATION) => std::thread::sleep(PAUSE),
+            Err(error) => return Err(error),
+        }
     }
+    Ok(None)
 }
 
 /// Who holds a lock, for the message alone: what can't be read is no reason to fail in another way.

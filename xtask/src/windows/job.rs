@@ -1,7 +1,7 @@
 //! What the program must do on Windows as it does here: the same runs on both, side by side. How it is built and what it runs
 //! in is decided elsewhere.
 
-use super::wine::{Wine, killed_at_its_end, windows_path};
+use super::wine::{Wine, windows_path};
 use crate::smoke::last_object;
 use crate::{DONE, FAILED, say, workspace};
 use anyhow::{Context, bail, ensure};
@@ -141,7 +141,7 @@ impl Job<'_> {
         let output = child.wait_with_output().with_context(|| format!("cannot wait for `{typed}`"))?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let printed = Printed { results: text(&output.stdout), notes: text(&output.stderr) };
-        let code = if system == System::Windows && killed_at_its_end(output.status) {
+        let code = if system == System::Windows && self.wine.killed_at_its_end(output.status) {
             expected
         } else {
             workspace::exit_code(output.status)

@@ -38,6 +38,10 @@ pub fn run(arguments: &[String]) -> anyhow::Result<u8> {
         let nothing = ["CC", "CXX", "AR"].map(|tool| (format!("{tool}_{}", MACOS.replace('-', "_")), "true"));
         check(MACOS, &nothing)?;
     }
+    if !cfg!(target_arch = "x86_64") {
+        say("SKIPPED: the program for Windows is one of x86-64, which this machine is not");
+        return Ok(DONE);
+    }
     if !has_target(WINDOWS)? || !has_package(tools::has_mingw(), MINGW_PACKAGE)? {
         return Ok(DONE);
     }
@@ -57,9 +61,10 @@ pub fn run(arguments: &[String]) -> anyhow::Result<u8> {
 fn run_under_wine(programs: tools::WinePrograms, folder: &Path) -> anyhow::Result<()> {
     let windows = build_for_windows()?;
     let linux = forward::build_reformer()?;
+    let tests = tests_of_runs()?;
     let wine = Wine::begin(programs, folder)?;
     Job { wine: &wine, windows, linux, folder: folder.to_owned() }.whole()?;
-    test_runs_folders(&wine)
+    test_runs_folders(&wine, &tests)
 }
 
 /// Every lint of every crate, with tests and benches: a warning is an error, as it is for this machine.
@@ -83,7 +88,7 @@ fn build_for_windows() -> anyhow::Result<PathBuf> {
 }
 
 /// The tests of locks, checkpoints and damaged files, as Windows' programs.
-fn test_runs_folders(wine: &Wine) -> anyhow::Result<()> {
+fn tests_of_runs() -> anyhow::Result<Vec<PathBuf>> {
     let built = workspace::cargo()
         .args(["test", "--no-run", "--release", "--quiet", "--package", "reformer-session", "--tests"])
         .args(["--target", WINDOWS, "--message-format=json-render-diagnostics"])
@@ -95,13 +100,17 @@ fn test_runs_folders(wine: &Wine) -> anyhow::Result<()> {
     let messages = String::from_utf8_lossy(&built.stdout);
     let programs: Vec<PathBuf> = messages.lines().filter_map(executable_in).collect();
     ensure!(!programs.is_empty(), "cargo built the tests but named no program");
+    Ok(programs)
+}
+
+fn test_runs_folders(wine: &Wine, programs: &[PathBuf]) -> anyhow::Result<()> {
     // What cargo would say to a test of that package: our own variable names the runner's folder.
     let package = workspace::root().join("crates/session");
     for program in programs {
         let name = program.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         say(format!("{name}   (tests of reformer-session)"));
         let output = wine
-            .program(&program)
+            .program(program)
             .current_dir(&package)
             .env("CARGO_MANIFEST_DIR", &package)
             .stdout(Stdio::piped())
@@ -109,7 +118,7 @@ fn test_runs_folders(wine: &Wine) -> anyhow::Result<()> {
             .output()
             .context("cannot start wine")?;
         let printed = String::from_utf8_lossy(&output.stdout);
-        let passed = output.status.success() || wine::killed_at_its_end(output.status);
+        let passed = output.status.success() || wine.killed_at_its_end(output.status);
         if !passed || !printed.contains("test result: ok.") {
             bail!("tests fail on Windows:\n{printed}{}", String::from_utf8_lossy(&output.stderr));
         }
@@ -125,7 +134,7 @@ fn executable_in(message: &str) -> Option<PathBuf> {
 
 /// Whether a target is there; says so if not. rustup fetches it from a server that a checking machine may not reach.
 fn has_target(target: &str) -> anyhow::Result<bool> {
-    let has = tools::has_target(target)?;
+    let has = workspace::has_target(target)?;
     if !has {
         say(format!("SKIPPED: nothing is checked for {target}: `rustup target add {target}` installs what is missing"));
     }

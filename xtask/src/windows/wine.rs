@@ -7,6 +7,8 @@ use anyhow::{Context, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
@@ -14,10 +16,15 @@ use std::time::Duration;
 /// Whoever takes longer hangs: the whole check takes a minute or two.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// The server stays for so many seconds without a program, even if nobody tells it to go.
+const PERSISTENCE: &str = "-p600";
+
 /// A prefix with its server. Dropping it ends every process in it, and removes nothing.
 pub struct Wine {
     programs: WinePrograms,
     prefix: PathBuf,
+    /// Whether the watchdog killed what was running.
+    hung: Arc<AtomicBool>,
     /// Dropped, it calls the watchdog off.
     _over: Sender<()>,
 }
@@ -30,15 +37,19 @@ impl Wine {
         let (over, called_off) = mpsc::channel();
         let mut kill = server(&programs, &prefix);
         kill.arg("-k");
+        let hung = Arc::new(AtomicBool::new(false));
+        let has_hung = hung.clone();
         thread::spawn(move || {
             // A program that is killed is an error for whoever waits for it, and says more than a check that never ends.
             if called_off.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                has_hung.store(true, Ordering::Relaxed);
                 let _ = kill.status();
             }
         });
-        let wine = Self { programs, prefix, _over: over };
+        let wine = Self { programs, prefix, hung, _over: over };
         // The server stays until it is told to go: each program would start it anew, and it would keep that program's pipes.
-        let started = server(&wine.programs, &wine.prefix).arg("-p").status().context("cannot start wineserver")?;
+        let started =
+            server(&wine.programs, &wine.prefix).arg(PERSISTENCE).status().context("cannot start wineserver")?;
         ensure!(started.success(), "wineserver did not start");
         let made = wine.program(Path::new("wineboot.exe")).arg("-i").status().context("cannot start wine")?;
         ensure!(made.success(), "wine could not make a prefix in {}", wine.prefix.display());
@@ -70,6 +81,24 @@ impl Wine {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
+
+    /// Whether wine killed a process that had ended, as Windows sees it, but was not gone within a second: on a busy machine that happens.
+    /// Its exit code is lost, and what it printed must tell. What the watchdog killed hung, and had not ended.
+    pub fn killed_at_its_end(&self, status: ExitStatus) -> bool {
+        is_killed(status) && !self.hung.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(unix)]
+fn is_killed(status: ExitStatus) -> bool {
+    const SIGKILL: i32 = 9;
+    std::os::unix::process::ExitStatusExt::signal(&status) == Some(SIGKILL)
+}
+
+/// There is no wine on Windows.
+#[cfg(not(unix))]
+fn is_killed(_: ExitStatus) -> bool {
+    false
 }
 
 impl Drop for Wine {
@@ -92,25 +121,11 @@ fn variables(programs: &WinePrograms, prefix: &Path) -> Vec<(&'static str, Strin
         ("WINEPREFIX", text(prefix)),
         ("WINESERVER", text(&programs.server)),
         ("WINEDEBUG", "-all".to_owned()),
-        // .NET and a browser are never asked for; without this, wine wants to download them.
-        ("WINEDLLOVERRIDES", "mscoree,mshtml=".to_owned()),
+        // .NET and a browser are never asked for, and wine would want to download them; entries in menus are nobody's wish.
+        ("WINEDLLOVERRIDES", "mscoree,mshtml,winemenubuilder.exe=".to_owned()),
         // Otherwise names of files are ASCII. Debian always has this one.
         ("LC_ALL", "C.UTF-8".to_owned()),
     ]
-}
-
-/// Whether wine killed a process that had ended, as Windows sees it, but was not gone within a second: on a busy machine that happens. Its
-/// exit code is lost, and what it printed must tell.
-#[cfg(unix)]
-pub fn killed_at_its_end(status: ExitStatus) -> bool {
-    const SIGKILL: i32 = 9;
-    std::os::unix::process::ExitStatusExt::signal(&status) == Some(SIGKILL)
-}
-
-/// There is no wine on Windows.
-#[cfg(not(unix))]
-pub fn killed_at_its_end(_: ExitStatus) -> bool {
-    false
 }
 
 /// What Windows calls a path of ours: wine shows `/` as drive `Z:`.

@@ -9,6 +9,7 @@ use crate::cache;
 use programs::{Question, Source};
 use reformer_tensor::{Backend, BackendError, Checks, HostTensor, Key, Plan, PlanOptions};
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 /// Lines of op, value, length, and sums: see [`Answer`].
 const ANSWERS: &str = include_str!("answers.tsv");
@@ -49,7 +50,7 @@ impl Answer {
         }
     }
 
-    /// A line of [`ANSWERS`].
+    /// A line of `answers.tsv`.
     pub fn line(&self) -> String {
         let [a, b, c] = self.sums;
         format!("{}\t{}\t{:e}\t{a:e}\t{b:e}\t{c:e}", self.op, self.value, self.length)
@@ -106,14 +107,26 @@ pub fn first_wrong(answers: &[Answer]) -> Option<String> {
     })
 }
 
+/// What else the answers depend on: kernels, what is asked and known, and the program that was built, with whatever translates kernels.
+fn fingerprint() -> String {
+    let program = std::env::current_exe().and_then(std::fs::metadata);
+    let changed = program.as_ref().ok().and_then(|program| program.modified().ok()?.duration_since(UNIX_EPOCH).ok());
+    let texts = reformer_shaders::SOURCES.iter().map(|(_, text)| *text).chain([ANSWERS]);
+    let hash = cache::hash(texts.flat_map(str::as_bytes));
+    format!("{hash:016x} {:?} {:?}", program.map_or(0, |program| program.len()), changed.unwrap_or_default())
+}
+
 impl Gpu {
-    /// The same, if it computes what is known; that it did is kept in `folder` until the driver or a kernel changes.
+    /// The same, if it computes what is known; that it did is kept in `folder` until the driver or this program changes. A driver that
+    /// doesn't tell its version is checked each time.
     ///
     /// # Errors
     /// With adapter, driver and kernel, if it computes anything else, or can't run at all.
     pub fn checked(self, folder: Option<&Path>) -> Result<Self, BackendError> {
+        let tells_version = self.device.adapter.driver.contains(|letter: char| letter.is_ascii_digit());
+        let folder = folder.filter(|_| tells_version);
         let kept = folder.map(|folder| cache::file(folder, &self.device.adapter, "checked"));
-        let what = format!("{:016x} {:?} {}\n", cache::fingerprint_of_kernels(), self.kernels, self.product);
+        let what = format!("{} {:?} {}\n", fingerprint(), self.kernels, self.product);
         if kept.as_ref().is_some_and(|path| std::fs::read_to_string(path).is_ok_and(|text| text == what)) {
             return Ok(self);
         }

@@ -1,6 +1,7 @@
 //! The programs whose results are known: every op on a few rows, each on what the ops before it made. Numbers come from keys, so that they
 //! are the same everywhere.
 
+use crate::layout::DeviceLimits;
 use reformer_tensor::op::{
     AdamW, AttentionCached, AttentionKeys, Embed, EmbedGradient, EmbedParameters, FeedForward, FeedForwardGradient,
     FeedForwardParameters, HeadParameters, Intervals, LshHash, MergeHeads, MergeHeadsGradient, NO_ROW, NormParameters,
@@ -52,7 +53,7 @@ const STREAM: DType = DType::Fixed { fraction_bits: 19 };
 const DROPOUT: Dropout = Dropout { rate: 0.1, site: 3 };
 const POSITION: PositionKind = PositionKind::Axial { outer: 4, inner: 8, outer_width: 6 };
 /// Rows that select one entry: as many as a launch walks.
-const WALK: usize = 1 << 15;
+const WALK: usize = DeviceLimits::WEBGPU.iterations as usize;
 
 /// All programs.
 pub(super) fn all() -> Vec<Known> {
