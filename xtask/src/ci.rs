@@ -7,7 +7,7 @@ use anyhow::Context;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
 /// What `cargo xtask ci --help` prints.
@@ -128,9 +128,10 @@ impl Run<'_> {
                 cargo
             }
             Run::Xtask(name) => {
-                let mut this = Command::new(std::env::current_exe().context("cannot find the running xtask")?);
-                this.args(name.split(' '));
-                this
+                // Through cargo: a step before may have built this program anew, with the features of the whole workspace, in its place.
+                let mut cargo = workspace::cargo();
+                cargo.args(["run", "--release", "--quiet", "--package", "xtask", "--"]).args(name.split(' '));
+                cargo
             }
         };
         let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
