@@ -20,6 +20,11 @@ fn what_was_checked_is_kept(adapter: &TestAdapter) {
     let check = || adapter.shared().checked(Some(folder.path())).map(drop).unwrap_or_else(|error| panic!("{error}"));
     check();
     let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    if !adapter.shared().described().driver.contains(|letter: char| letter.is_ascii_digit()) {
+        // SwiftShader: the next version of the driver could not be told from this one.
+        assert!(files.is_empty(), "{files:?}");
+        return;
+    }
     assert!(files.len() == 1 && files[0].extension().is_some_and(|ending| ending == "checked"), "{files:?}");
     let kept = std::fs::read(&files[0]).unwrap();
     check();
