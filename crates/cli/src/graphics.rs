@@ -2,6 +2,7 @@
 //! `machine.rs`.
 
 use crate::folders;
+use crate::output::note;
 use crate::quantities::Bytes;
 use reformer_gpu::{AdapterKind, Choice, DeviceLimits, Gpu, Planner, adapters};
 use reformer_tensor::{Backend, BackendError};
@@ -67,8 +68,19 @@ pub fn named(name: &str) -> Result<Box<dyn Backend>, BackendError> {
 fn open(choice: &Choice) -> Result<Box<dyn Backend>, BackendError> {
     let gpu = Gpu::new(choice)?;
     // Compiled kernels and measured choices are kept between runs; without a place for them both are made again.
-    let Some(folder) = folders::named(CACHE).or_else(folders::cache) else { return Ok(Box::new(gpu.checked(None)?)) };
-    Ok(Box::new(gpu.cached(&folder).tuned(&folder)?.checked(Some(&folder))?))
+    let folder = folders::named(CACHE).or_else(folders::cache);
+    let folder = folder.as_deref();
+    let gpu = match folder {
+        Some(folder) => gpu.cached(folder).tuned(folder)?,
+        None => gpu,
+    };
+    if !gpu.was_checked(folder) {
+        let adapter = gpu.described();
+        note(format_args!(
+            "{adapter}: looking whether it computes right; with a driver that is new here this takes some seconds"
+        ));
+    }
+    Ok(Box::new(gpu.checked(folder)?))
 }
 
 /// What says where caches are, in place of the platform's folder.

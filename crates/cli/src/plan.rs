@@ -49,7 +49,7 @@ pub fn memory_in_words(error: TrainError) -> anyhow::Error {
     match error {
         TrainError::Plan(PlanError::Memory { needed, .. }) if needed >= IMPOSSIBLE_BYTES => anyhow!(
             "--backend gpu: a step has a tensor that can't be cut into what the device binds at once, or a launch that can't be cut into \
-             what drivers let run: lower --vocabulary or --width, or of attention --window or --rounds"
+             what drivers let run: lower --window or --rounds where they are large, else --vocabulary or --width"
         ),
         TrainError::Plan(PlanError::Memory { needed, limit }) => anyhow!(
             "--memory-limit: a step takes at least {}, and may take {}: lower --length, --batch, --layers or --width, or allow more",

@@ -8,7 +8,7 @@ use crate::backend::Gpu;
 use crate::cache;
 use programs::{Question, Source};
 use reformer_tensor::{Backend, BackendError, Checks, HostTensor, Key, Plan, PlanOptions};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 /// Lines of op, value, length, and sums: see [`Answer`].
@@ -116,18 +116,34 @@ fn fingerprint() -> String {
     format!("{hash:016x} {:?} {:?}", program.map_or(0, |program| program.len()), changed.unwrap_or_default())
 }
 
+/// Whether the file says this of the check.
+fn is_kept(path: Option<&Path>, what: &str) -> bool {
+    path.is_some_and(|path| std::fs::read_to_string(path).is_ok_and(|text| text == what))
+}
+
 impl Gpu {
+    /// Where it is kept that the check was passed, if it is, and what stands there.
+    fn kept_check(&self, folder: Option<&Path>) -> (Option<PathBuf>, String) {
+        let tells_version = self.device.adapter.driver.contains(|letter: char| letter.is_ascii_digit());
+        let folder = folder.filter(|_| tells_version);
+        let kept = folder.map(|folder| cache::file(folder, &self.device.adapter, "checked"));
+        (kept, format!("{} {:?} {}\n", fingerprint(), self.kernels, self.product))
+    }
+
+    /// Whether [`Gpu::checked`] will find that the check was passed before.
+    pub fn was_checked(&self, folder: Option<&Path>) -> bool {
+        let (kept, what) = self.kept_check(folder);
+        is_kept(kept.as_deref(), &what)
+    }
+
     /// The same, if it computes what is known; that it did is kept in `folder` until the driver or this program changes. A driver that
     /// doesn't tell its version is checked each time.
     ///
     /// # Errors
     /// With adapter, driver and kernel, if it computes anything else, or can't run at all.
     pub fn checked(self, folder: Option<&Path>) -> Result<Self, BackendError> {
-        let tells_version = self.device.adapter.driver.contains(|letter: char| letter.is_ascii_digit());
-        let folder = folder.filter(|_| tells_version);
-        let kept = folder.map(|folder| cache::file(folder, &self.device.adapter, "checked"));
-        let what = format!("{} {:?} {}\n", fingerprint(), self.kernels, self.product);
-        if kept.as_ref().is_some_and(|path| std::fs::read_to_string(path).is_ok_and(|text| text == what)) {
+        let (kept, what) = self.kept_check(folder);
+        if is_kept(kept.as_deref(), &what) {
             return Ok(self);
         }
         if let Some(wrong) = first_wrong(&answers(&self)?) {
