@@ -17,10 +17,10 @@ use wine::Wine;
 
 /// What `cargo xtask windows --help` prints.
 pub const HELP: &str = "\
-Checks the whole workspace for Windows and macOS, without running it: tests and benches too. Then builds the program for
-Windows, without the GPU backend, and runs it under wine beside the one for this machine: data, training, a kill, a lock,
-resuming, generating and chatting must give the same bits and texts, and the tests of runs' folders must pass. What runs
-is kept in `windows/` of the target folder if something is wrong.
+Checks the whole workspace for Windows, and its libraries and programs for macOS, without running it. Then builds the
+program for Windows, without the GPU backend, and runs it under wine beside the one for this machine: data, training, a
+kill, a lock, resuming, generating and chatting must give the same bits and texts, and the tests of runs' folders must
+pass. What runs is kept in `windows/` of the target folder if something is wrong.
 
 Needs Rust's targets x86_64-pc-windows-gnu and aarch64-apple-darwin (`rustup target add`), and of Debian
 gcc-mingw-w64-x86-64 and wine64. Says SKIPPED for what is not there; where CI is set, packages that are missing fail.
