@@ -62,8 +62,7 @@ pub fn run(arguments: &[String]) -> anyhow::Result<u8> {
         );
         return Ok(DONE);
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let packages = missing(&std::env::split_paths(&path).collect::<Vec<_>>(), Path::new(LIBRARY.0));
+    let packages = missing(&workspace::path_folders(), Path::new(LIBRARY.0));
     if !packages.is_empty() {
         say(format!(
             "SKIPPED: the tests on aarch64 were not run; `apt-get install {}` brings what they need",
@@ -92,8 +91,8 @@ pub fn run(arguments: &[String]) -> anyhow::Result<u8> {
 
 /// Debian's packages of what is neither in these folders of programs nor at `library`.
 fn missing(folders: &[PathBuf], library: &Path) -> Vec<&'static str> {
-    let there = |tool: &str| folders.iter().any(|folder| folder.join(tool).is_file());
-    let tools = TOOLS.iter().filter(|(tool, _)| !there(tool)).map(|(_, package)| *package);
+    let tools = TOOLS.iter().filter(|(tool, _)| workspace::program_in(folders, tool).is_none());
+    let tools = tools.map(|(_, package)| *package);
     tools.chain((!library.join(LIBRARY.1).is_file()).then_some(LIBRARY.2)).collect()
 }
 

@@ -1,8 +1,8 @@
 //! `cargo xtask drivers`: the GPU's suite on several software drivers, beside the one that is installed. Packages are unpacked into the
 //! target folder and nothing is installed.
 
-use crate::{DONE, FAILED, no_arguments, workspace};
-use anyhow::{Context, bail};
+use crate::{DONE, no_arguments, say, workspace};
+use anyhow::{Context, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -50,41 +50,33 @@ const TESTS: &[&str] = &[
     "Vulkan",
 ];
 
-/// Runs the tests on every driver; the exit code is 0 if all pass, else 1.
-#[allow(clippy::print_stderr, reason = "which driver is tested, and what is not, is said")]
+/// Runs the tests on every driver.
+///
+/// # Errors
+/// If tests fail, with the driver's manifest; if CI is set and no driver could be had.
 pub fn run(arguments: &[String]) -> anyhow::Result<u8> {
     no_arguments("drivers", arguments)?;
     let folder = workspace::target_folder(workspace::root())?.join("drivers");
-    let mut code = DONE;
-    let mut there = 0;
+    let (mut there, mut failed) = (0, Vec::new());
     for driver in DRIVERS {
         let found = driver.manifest(&folder);
         there += usize::from(found.is_ok());
         match found {
             Ok(Found::Installed(version)) => {
-                eprintln!("{}: {version} is installed, and `cargo xtask test` runs on it", driver.name);
+                say(format!("{}: {version} is installed, and `cargo xtask test` runs on it", driver.name));
             }
             Ok(Found::Unpacked(manifest)) => {
-                eprintln!("{}: {}", driver.name, manifest.display());
+                say(format!("{}: {}", driver.name, manifest.display()));
                 if !passes(&manifest)? {
-                    eprintln!(
-                        "error: on {} tests failed; VK_DRIVER_FILES={} repeats it",
-                        driver.name,
-                        manifest.display()
-                    );
-                    code = FAILED;
+                    failed.push(format!("VK_DRIVER_FILES={}", manifest.display()));
                 }
             }
-            Err(reason) => {
-                eprintln!("SKIPPED: the driver {}: {reason:#}", driver.name);
-            }
+            Err(reason) => say(format!("SKIPPED: the driver {}: {reason:#}", driver.name)),
         }
     }
-    if there == 0 && std::env::var_os("CI").is_some() {
-        eprintln!("error: none of the drivers could be had, and CI demands one");
-        code = FAILED;
-    }
-    Ok(code)
+    ensure!(failed.is_empty(), "tests failed on a driver; what repeats them: {}", failed.join(", "));
+    ensure!(there > 0 || std::env::var_os("CI").is_none(), "none of the drivers could be had, and CI demands one");
+    Ok(DONE)
 }
 
 fn passes(manifest: &Path) -> anyhow::Result<bool> {
@@ -110,7 +102,8 @@ impl Driver {
         let own = folder.join(self.name);
         let manifest = own.join("driver.json");
         // Written anew each time: the folder may have moved.
-        if let Some(library) = if own.is_dir() { find(&own, self.library)? } else { None } {
+        fs::create_dir_all(&own).with_context(|| format!("cannot create {}", own.display()))?;
+        if let Some(library) = find(&own, self.library)? {
             write_manifest(&manifest, &library)?;
             return Ok(Found::Unpacked(manifest));
         }

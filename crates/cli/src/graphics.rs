@@ -4,7 +4,7 @@
 use crate::folders;
 use crate::output::note;
 use crate::quantities::Bytes;
-use reformer_gpu::{AdapterKind, Choice, DeviceLimits, Gpu, Planner, adapters};
+use reformer_gpu::{Adapter, AdapterKind, Choice, DeviceLimits, Gpu, Planner, adapters};
 use reformer_tensor::{Backend, BackendError};
 
 /// An adapter, for a list.
@@ -74,13 +74,12 @@ fn open(choice: &Choice) -> Result<Box<dyn Backend>, BackendError> {
         Some(folder) => gpu.cached(folder).tuned(folder)?,
         None => gpu,
     };
-    if !gpu.was_checked(folder) {
-        let adapter = gpu.described();
+    let say = |adapter: &Adapter| {
         note(format_args!(
-            "{adapter}: looking whether it computes right; with a driver that is new here this takes some seconds"
+            "{adapter}: checking that it computes right; the first time with a driver this takes some seconds"
         ));
-    }
-    Ok(Box::new(gpu.checked(folder)?))
+    };
+    Ok(Box::new(gpu.checked(folder, say)?))
 }
 
 /// What says where caches are, in place of the platform's folder.

@@ -21,9 +21,9 @@ pub(crate) fn instance() -> wgpu::Instance {
     };
     let without_windows: Box<wgpu::hal::vulkan::CreateInstanceCallback<'_>> =
         Box::new(|arguments| arguments.extensions.retain(|name| !OF_WINDOWS.contains(name)));
-    // SAFETY: nothing is added, so that nothing can be asked for that isn't there. wgpu asks that nothing be removed, since it may take
-    // what was there for enabled; of these three that is so only where it makes a surface of a window, and there it looks each of them up
-    // in this list first (wgpu-hal 30). No surface is ever made here. VK_KHR_surface itself, which devices are opened with, stays.
+    // SAFETY: the callback adds nothing, so Vulkan is asked for nothing that it lacks. wgpu's documentation forbids to remove extensions,
+    // because wgpu may use one without asking. wgpu-hal 30 uses these three only to make the surface of a window, and looks each up
+    // in this list before it does; we make no surface. VK_KHR_surface itself stays, since opening a device needs it.
     #[allow(unsafe_code)]
     let vulkan = unsafe { wgpu::hal::vulkan::Instance::init_with_callback(&descriptor, Some(without_windows)) };
     match vulkan {

@@ -10,14 +10,15 @@ reformer_gpu::on_every_adapter!([
 ]);
 
 fn every_op_gives_its_known_answer(adapter: &TestAdapter) {
-    if let Err(error) = adapter.shared().checked(None) {
+    if let Err(error) = adapter.shared().checked(None, |_| ()) {
         panic!("{error}");
     }
 }
 
 fn what_was_checked_is_kept(adapter: &TestAdapter) {
     let folder = tempfile::tempdir().unwrap();
-    let check = || adapter.shared().checked(Some(folder.path())).map(drop).unwrap_or_else(|error| panic!("{error}"));
+    let check =
+        || adapter.shared().checked(Some(folder.path()), |_| ()).map(drop).unwrap_or_else(|error| panic!("{error}"));
     check();
     let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     if !adapter.shared().described().driver.contains(|letter: char| letter.is_ascii_digit()) {

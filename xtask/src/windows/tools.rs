@@ -1,6 +1,6 @@
 //! What `cargo xtask windows` needs of this machine, and what to install where it is missing. Runs nothing but questions.
 
-use std::env;
+use crate::workspace;
 use std::path::{Path, PathBuf};
 
 /// The compiler of mingw-w64, for the C code of dependencies and for linking.
@@ -38,7 +38,7 @@ pub fn wine() -> Option<WinePrograms> {
 
 /// A program in one of the folders of `PATH`.
 fn in_path(name: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
+    workspace::program_in(&workspace::path_folders(), name)
 }
 
 #[cfg(all(test, unix))]

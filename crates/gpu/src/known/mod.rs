@@ -4,24 +4,26 @@
 
 mod programs;
 
+use crate::adapter::Adapter;
 use crate::backend::Gpu;
 use crate::cache;
 use programs::{Question, Source};
 use reformer_tensor::{Backend, BackendError, Checks, HostTensor, Key, Plan, PlanOptions};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 /// Lines of op, value, length, and sums: see [`Answer`].
 const ANSWERS: &str = include_str!("answers.tsv");
 /// Sums of a value that are known.
 const SUMS: usize = 3;
-/// What a sum may be off, as a share of the value's length: hundreds of times f32's roundings, far less than any element.
+/// What a sum may be off, as a share of the value's length: hundreds of times f32's roundings, and less than an element of usual
+/// size.
 const ALLOWED: f64 = 1e-3;
 /// The same for integers, whatever their length.
 const ALLOWED_OF_INTEGERS: f64 = 0.25;
 
-/// What is known of a value: its Euclidean length, and sums of its elements with signs that a key draws. An element that is wrong
-/// by as much as its own size shows in every sum.
+/// What is known of a value: its Euclidean length, and sums of its elements with signs that a key draws. One wrong
+/// element of usual size changes every sum by more than is allowed.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Answer {
     /// The op that makes it.
@@ -100,7 +102,7 @@ pub fn first_wrong(answers: &[Answer]) -> Option<String> {
         let is_integer = answer.value.ends_with("(integers)");
         let allowed = if is_integer { ALLOWED_OF_INTEGERS } else { ALLOWED * numbers[0] };
         let got = std::iter::once(answer.length).chain(answer.sums);
-        // NaN is within nothing.
+        // A comparison with NaN is false, so NaN is wrong.
         let is_right = |got: f64, known: f64| (got - known).abs() <= allowed;
         let wrong = got.zip(&numbers).find(|&(got, &known)| !is_right(got, known));
         wrong.map(|(got, known)| format!("{what}: {got:.6} where {known:.6} is right"))
@@ -116,36 +118,21 @@ fn fingerprint() -> String {
     format!("{hash:016x} {:?} {:?}", program.map_or(0, |program| program.len()), changed.unwrap_or_default())
 }
 
-/// Whether the file says this of the check.
-fn is_kept(path: Option<&Path>, what: &str) -> bool {
-    path.is_some_and(|path| std::fs::read_to_string(path).is_ok_and(|text| text == what))
-}
-
 impl Gpu {
-    /// Where it is kept that the check was passed, if it is, and what stands there.
-    fn kept_check(&self, folder: Option<&Path>) -> (Option<PathBuf>, String) {
-        let tells_version = self.device.adapter.driver.contains(|letter: char| letter.is_ascii_digit());
-        let folder = folder.filter(|_| tells_version);
-        let kept = folder.map(|folder| cache::file(folder, &self.device.adapter, "checked"));
-        (kept, format!("{} {:?} {}\n", fingerprint(), self.kernels, self.product))
-    }
-
-    /// Whether [`Gpu::checked`] will find that the check was passed before.
-    pub fn was_checked(&self, folder: Option<&Path>) -> bool {
-        let (kept, what) = self.kept_check(folder);
-        is_kept(kept.as_deref(), &what)
-    }
-
     /// The same, if it computes what is known; that it did is kept in `folder` until the driver or this program changes. A driver that
-    /// doesn't tell its version is checked each time.
+    /// doesn't tell its version is checked each time. `before` is called if it must be checked now, which takes some seconds.
     ///
     /// # Errors
     /// With adapter, driver and kernel, if it computes anything else, or can't run at all.
-    pub fn checked(self, folder: Option<&Path>) -> Result<Self, BackendError> {
-        let (kept, what) = self.kept_check(folder);
-        if is_kept(kept.as_deref(), &what) {
+    pub fn checked(self, folder: Option<&Path>, before: impl FnOnce(&Adapter)) -> Result<Self, BackendError> {
+        let tells_version = self.device.adapter.driver.contains(|letter: char| letter.is_ascii_digit());
+        let folder = folder.filter(|_| tells_version);
+        let kept = folder.map(|folder| cache::file(folder, &self.device.adapter, "checked"));
+        let what = format!("{} {:?} {}\n", fingerprint(), self.kernels, self.product);
+        if kept.as_ref().is_some_and(|path| std::fs::read_to_string(path).is_ok_and(|text| text == what)) {
             return Ok(self);
         }
+        before(&self.device.adapter);
         if let Some(wrong) = first_wrong(&answers(&self)?) {
             let adapter = &self.device.adapter;
             return Err(BackendError::Device(format!(
