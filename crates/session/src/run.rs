@@ -3,7 +3,7 @@
 use crate::config::LARGEST_CONFIG;
 use crate::durable::write_atomically;
 use crate::files::Unusable;
-use crate::{Checkpoints, RunConfig, RunLock, SessionError, Tokenizer, files};
+use crate::{Checkpoints, RunConfig, RunLock, SessionError, Tokenizer, TrainedOn, files};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Numbered runs are `run-0001` and on.
 const PREFIX: &str = "run-";
 
-/// The folder of a run: `config.json`, `tokenizer.json`, `metrics.jsonl`, `loss.svg`, `lock`, `checkpoints/`.
+/// The folder of a run: `config.json`, `tokenizer.json`, `trained-on.txt`, `metrics.jsonl`, `loss.svg`, `lock`, `checkpoints/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunFolder {
     path: PathBuf,
@@ -106,6 +106,11 @@ impl RunFolder {
         self.path.join("loss.svg")
     }
 
+    /// `trained-on.txt`.
+    pub fn trained_on_path(&self) -> PathBuf {
+        self.path.join("trained-on.txt")
+    }
+
     /// The run's checkpoints; the folder need not exist yet.
     pub fn checkpoints(&self) -> Checkpoints {
         Checkpoints::new(self.path.join("checkpoints"))
@@ -154,6 +159,22 @@ impl RunFolder {
     /// See [`Tokenizer::save`].
     pub fn write_tokenizer(&self, tokenizer: &Tokenizer) -> Result<(), SessionError> {
         tokenizer.save(&self.tokenizer_path())
+    }
+
+    /// Reads what the run was trained on; none of a run that doesn't remember.
+    ///
+    /// # Errors
+    /// With the file and its first line that is none of ours.
+    pub fn read_trained_on(&self) -> Result<Option<TrainedOn>, SessionError> {
+        TrainedOn::load(&self.trained_on_path())
+    }
+
+    /// Writes what the run was trained on. Atomic.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn write_trained_on(&self, trained_on: &TrainedOn) -> Result<(), SessionError> {
+        trained_on.save(&self.trained_on_path())
     }
 }
 
