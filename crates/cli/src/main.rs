@@ -21,6 +21,7 @@ mod presets;
 mod progress;
 mod quantities;
 mod resume;
+mod seen;
 mod train;
 mod train_arguments;
 mod trained;

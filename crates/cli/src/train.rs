@@ -8,10 +8,12 @@ use crate::progress::{Progress, Telling};
 use crate::quantities::{Bytes, Count, Seconds};
 use crate::train_arguments::TrainArguments;
 use crate::typed::typed;
-use crate::{interrupt, machine, resume, trained};
+use crate::{interrupt, machine, resume, seen, trained};
 use anyhow::{Context, bail, ensure};
 use reformer_session::{RunConfig, RunFolder, RunLock, SessionError, Tokenizer};
-use reformer_trainer::{Control, Corpus, Duration, Event, Outcome, Setup, Start, StepPlan, TrainError, Trainer};
+use reformer_trainer::{
+    Control, Corpus, Duration, Event, Outcome, Setup, Start, StepPlan, TrainError, Trainer, TrainingConfig,
+};
 use serde_json::Value;
 use std::path::Path;
 use std::time::Instant;
@@ -52,7 +54,8 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     };
     let limit = machine::memory_limit(arguments.memory.memory_limit.unwrap_or_default());
     // Planned before the folder is made: what can't fit leaves nothing behind.
-    let training = serde_json::from_value(job.config.training.clone()).context("the training section of the config")?;
+    let training: TrainingConfig =
+        serde_json::from_value(job.config.training.clone()).context("the training section of the config")?;
     let plan = StepPlan::new(&job.config.model, &training, backend.as_ref(), limit).map_err(memory_in_words)?;
     let claim = match claim {
         Some(claim) => claim,
@@ -63,6 +66,11 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     introduce(&progress, &job, &plan, &path, &backend.machine())?;
     if start == Start::Fresh {
         run.write_tokenizer(&job.tokenizer)?;
+    }
+    let init_from = training.init_from.as_deref();
+    // A run of before, which doesn't remember, learns it now that its data is at hand.
+    if !run.trained_on_path().exists() {
+        run.write_trained_on(&seen::remembered(&job.texts, init_from)?)?;
     }
     let corpus = job.texts.encode(&job.tokenizer)?;
     let setup = Setup::new(backend.as_ref(), run, lock, job.config, corpus, limit).started(began);

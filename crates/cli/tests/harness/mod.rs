@@ -37,10 +37,22 @@ pub fn executable() -> PathBuf {
 
 /// The program with the drivers of this machine.
 pub fn program_with_drivers(folder: &Path) -> Command {
-    let mut command = Command::new(executable());
+    let mut command = in_folder(Command::new(executable()), folder);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A command in a folder, with nothing of the developer's own in its environment.
+fn in_folder(mut command: Command, folder: &Path) -> Command {
     command.current_dir(folder).env("REFORMER_DATA", folder.join("no-data")).env_remove("COLUMNS");
     command.env("REFORMER_CACHE", std::env::temp_dir().join("reformer-test-cache"));
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A command that calls the program, as a user does who has it installed: not through cargo, and without Vulkan drivers.
+pub fn quiet(command: Command, folder: &Path) -> Command {
+    let mut command = in_folder(command, folder);
+    command.envs(DRIVER_VARIABLES.map(|variable| (variable, folder.join("no-driver.json")))).env_remove("CARGO");
     command
 }
 

@@ -1,0 +1,98 @@
+//! What was trained on: remembered when a run begins, and asked when one is measured. The fingerprints are `session`'s.
+
+use crate::material::Texts;
+use anyhow::Context;
+use reformer_session::{RunFolder, Speaker, TrainedOn};
+use reformer_trainer::{Corpus, Example, encode_text};
+use std::path::Path;
+
+/// Turns of a dialogue.
+type Turns = Vec<(Speaker, String)>;
+
+/// What these texts, and the run that it starts from, will have taught a run.
+///
+/// # Errors
+/// If the other run's fingerprints can't be read.
+pub fn remembered(texts: &Texts, init_from: Option<&Path>) -> anyhow::Result<TrainedOn> {
+    let mut trained_on = TrainedOn::default();
+    match texts {
+        Texts::Dialogues { train, .. } => train.iter().for_each(|turns| trained_on.add_dialogue(turns)),
+        Texts::Bytes(text) => trained_on.add_text(&text[..Corpus::train_bytes(text.len())]),
+    }
+    if let Some(other) = init_from {
+        let other = RunFolder::open(other).context("--init-from names a run that can't be read")?;
+        trained_on.add_run(other.read_trained_on()?);
+    }
+    Ok(trained_on)
+}
+
+/// What is measured of a split, and how much of the split was trained on.
+pub struct Measured<T> {
+    /// What is left to measure.
+    pub kept: T,
+    /// Dialogues, or bytes of a text, of the whole split that the run was trained on.
+    pub also_in_training: u64,
+    /// How many of these are not measured.
+    pub left_out: u64,
+}
+
+/// Dialogues without those that were trained on, unless these are to be `included`.
+pub fn dialogues(trained_on: &TrainedOn, mut all: Vec<Turns>, included: bool) -> Measured<Vec<Turns>> {
+    let before = all.len();
+    let known = all.iter().filter(|turns| trained_on.has_dialogue(turns)).count();
+    if !included {
+        all.retain(|turns| !trained_on.has_dialogue(turns));
+    }
+    let left_out = (before - all.len()) as u64;
+    Measured { kept: all, also_in_training: known as u64, left_out }
+}
+
+/// A text in pieces, without the parts that were trained on, unless these are to be `included`: then it is one piece.
+pub fn text(trained_on: &TrainedOn, text: &[u8], included: bool) -> Measured<Vec<Example>> {
+    let known = trained_on.known_parts(text);
+    let also_in_training = known.iter().map(|part| part.len() as u64).sum();
+    if included {
+        return Measured { kept: vec![encode_text(text)], also_in_training, left_out: 0 };
+    }
+    let ends = known.iter().map(|part| part.end);
+    let begins = known.iter().map(|part| part.start);
+    let unknown = std::iter::once(0).chain(ends).zip(begins.chain([text.len()]));
+    let kept = unknown.filter(|(begin, end)| begin < end).map(|(begin, end)| encode_text(&text[begin..end]));
+    Measured { kept: kept.collect(), also_in_training, left_out: also_in_training }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reformer_session::BLOCK;
+
+    #[test]
+    fn what_was_trained_on_is_counted_and_left_out() {
+        let dialogue = |word: &str| vec![(Speaker::User, word.to_owned())];
+        let texts = Texts::Dialogues { train: vec![dialogue("a"), dialogue("b")], dev: Vec::new(), left_out: None };
+        let trained_on = remembered(&texts, None).expect("nothing to read");
+        let all = || vec![dialogue("b"), dialogue("c"), dialogue("b")];
+        let without = dialogues(&trained_on, all(), false);
+        assert_eq!((without.kept, without.also_in_training, without.left_out), (vec![dialogue("c")], 2, 2));
+        let with = dialogues(&trained_on, all(), true);
+        assert_eq!((with.kept, with.also_in_training, with.left_out), (all(), 2, 0));
+    }
+
+    #[test]
+    fn of_a_text_the_new_parts_are_kept() {
+        let number = |at: usize| format!("{at} ").into_bytes();
+        let old: Vec<u8> = (0..5_000).flat_map(number).collect();
+        let texts = Texts::Bytes(old.clone());
+        let trained_on = remembered(&texts, None).expect("nothing to read");
+        let seen = &old[..2 * BLOCK];
+        let mixed = [b"new".as_slice(), seen, b"and this"].concat();
+        let without = text(&trained_on, &mixed, false);
+        assert_eq!(without.kept, [encode_text(b"new"), encode_text(b"and this")]);
+        assert_eq!((without.also_in_training, without.left_out), (seen.len() as u64, seen.len() as u64));
+        let with = text(&trained_on, &mixed, true);
+        assert_eq!((with.kept, with.left_out), (vec![encode_text(&mixed)], 0));
+        // What is behind the first nine tenths was not trained on.
+        let end = &old[Corpus::train_bytes(old.len())..];
+        assert_eq!(text(&trained_on, end, false).also_in_training, 0);
+    }
+}
