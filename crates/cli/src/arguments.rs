@@ -132,7 +132,11 @@ pub struct EvaluateArguments {
     /// Leave out dialogues that occur in train too, with the same text or nearly the same (of train: in dev or test)
     #[arg(long)]
     pub exclude_duplicates: bool,
-    /// Print a JSON object: tokens, bytes, loss, perplexity, bits_per_byte
+    /// Measure also what the run was trained on; of own data, whose splits nobody has published, it is left out otherwise
+    #[arg(long)]
+    pub include_trained: bool,
+    /// Print a JSON object: tokens, bytes, loss, perplexity, bits_per_byte; dialogues that are measured, how many of the split were
+    /// also_in_training, how many were left_out (of a text the last two are bytes; null where the run does not know)
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

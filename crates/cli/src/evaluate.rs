@@ -1,12 +1,17 @@
-//! `reformer evaluate`: a run measured on a split. The measuring is `trainer`'s.
+//! `reformer evaluate`: a run measured on a split, and how much of that it was trained on. The measuring is `trainer`'s.
 
 use crate::arguments::EvaluateArguments;
-use crate::material::Material;
+use crate::material::{Material, SplitTexts, refuse_word_pieces};
 use crate::output::{self, note};
+use crate::quantities::Bytes;
+use crate::seen::{self, Measured};
+use crate::train::program;
+use crate::typed::typed;
 use crate::{machine, trained};
+use anyhow::bail;
 use reformer_multiwoz::Split;
-use reformer_session::LoadedModel;
-use reformer_trainer::{TrainingConfig, evaluate};
+use reformer_session::{LoadedModel, RunFolder, Tokenizer, TrainedOn};
+use reformer_trainer::{Example, TrainingConfig, encode_dialogues, evaluate};
 use serde_json::json;
 
 /// At least so many tokens run at a time, so that no dialogue of a run with short rows is cut.
@@ -15,25 +20,23 @@ const LEAST_ROWS: usize = 4096;
 /// Runs the command.
 ///
 /// # Errors
-/// If run or data can't be read.
+/// If run or data can't be read, or nothing is left to measure.
 pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
     let backend = machine::backend(&arguments.machine)?;
+    let run = trained::choose(&arguments.run)?;
     let LoadedModel { config, tokenizer, mut store, step } = trained::load(&arguments.run, backend.as_ref())?;
     let material = match &arguments.data {
         Some(name) => Material::open(name)?,
         None => Material::of_section(&config.data)?,
     };
     let split = arguments.split;
-    let (examples, left_out) = material.examples(split, &tokenizer, arguments.exclude_duplicates)?;
-    // A long text is measured in pieces of the length that it was trained in.
-    let run = trained::choose(&arguments.run)?;
-    let rows = TrainingConfig::of(&run, &config)?.rows().max(LEAST_ROWS);
     note(format_args!("step {step} on the {split} split of {} ({})", material.path().display(), material.layout()));
-    if let Some(count) = left_out {
-        let elsewhere = if split == Split::Train { "dev or test" } else { "train" };
-        note(format_args!("without {count} dialogues that occur in {elsewhere} too"));
-    }
-    let result = evaluate(backend.as_ref(), store.as_mut(), &config.model, &examples, rows)?;
+    let texts = material.split(split, arguments.exclude_duplicates)?;
+    let wanted = Wanted { run: &run, material: &material, split, include_trained: arguments.include_trained };
+    let chosen = wanted.choose(texts, &tokenizer)?;
+    // A long text is measured in pieces of the length that it was trained in.
+    let rows = TrainingConfig::of(&run, &config)?.rows().max(LEAST_ROWS);
+    let result = evaluate(backend.as_ref(), store.as_mut(), &config.model, &chosen.examples, rows)?;
     if arguments.json {
         return output::line(json!({
             "tokens": result.tokens,
@@ -41,10 +44,124 @@ pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
             "loss": result.loss,
             "perplexity": result.perplexity,
             "bits_per_byte": result.bits_per_byte,
+            "dialogues": chosen.dialogues,
+            "also_in_training": chosen.also_in_training,
+            "left_out": chosen.left_out,
         }));
     }
     output::line(format_args!(
         "{:.4} bits per byte: loss {:.4}, perplexity {:.3}, {} tokens for {} bytes",
         result.bits_per_byte, result.loss, result.perplexity, result.tokens, result.bytes
     ))
+}
+
+/// What is asked for.
+struct Wanted<'a> {
+    run: &'a RunFolder,
+    material: &'a Material,
+    split: Split,
+    include_trained: bool,
+}
+
+/// What is measured.
+struct Chosen {
+    examples: Vec<Example>,
+    /// None of a text.
+    dialogues: Option<usize>,
+    /// Dialogues, of a text bytes, that were trained on; none where the run doesn't know.
+    also_in_training: Option<u64>,
+    /// Dialogues, of a text bytes, that are not measured.
+    left_out: u64,
+}
+
+impl Wanted<'_> {
+    /// Leaves out what was trained on where the splits are ours: published ones are measured as everyone measures them.
+    fn choose(&self, texts: SplitTexts, tokenizer: &Tokenizer) -> anyhow::Result<Chosen> {
+        let trained_on = self.run.read_trained_on()?;
+        self.say_what_is_unknown(trained_on.as_ref());
+        let known = trained_on.is_some();
+        let trained_on = trained_on.unwrap_or_default();
+        let included = self.include_trained || !self.material.is_own();
+        match texts {
+            SplitTexts::Dialogues { turns, left_out: duplicates } => {
+                if let Some(count) = duplicates {
+                    let elsewhere = if self.split == Split::Train { "dev or test" } else { "train" };
+                    note(format_args!("without {count} dialogues that occur in {elsewhere} too"));
+                }
+                let all = turns.len();
+                let Measured { kept, also_in_training, left_out } = seen::dialogues(&trained_on, turns, included);
+                self.tell(kept.is_empty(), also_in_training, left_out, &format!("{all} dialogues"), &|count| {
+                    count.to_string()
+                })?;
+                Ok(Chosen {
+                    dialogues: Some(kept.len()),
+                    examples: encode_dialogues(tokenizer, &kept)?,
+                    also_in_training: known.then_some(also_in_training),
+                    left_out: left_out + duplicates.unwrap_or(0) as u64,
+                })
+            }
+            SplitTexts::Bytes(text) => {
+                refuse_word_pieces(self.material.path(), tokenizer)?;
+                let Measured { kept, also_in_training, left_out } = seen::text(&trained_on, &text, included);
+                let all = Bytes(text.len() as u64).to_string();
+                let nothing = kept.is_empty() && !text.is_empty();
+                self.tell(nothing, also_in_training, left_out, &all, &|count| Bytes(count).to_string())?;
+                Ok(Chosen {
+                    examples: kept,
+                    dialogues: None,
+                    also_in_training: known.then_some(also_in_training),
+                    left_out,
+                })
+            }
+        }
+    }
+
+    /// Says how much of what is measured was trained on, or that this can't be said.
+    fn tell(
+        &self,
+        nothing: bool,
+        also_in_training: u64,
+        left_out: u64,
+        all: &str,
+        counted: &dyn Fn(u64) -> String,
+    ) -> anyhow::Result<()> {
+        if nothing {
+            bail!(
+                "the run was trained on all {all} of the {} split of {}, so nothing is left to measure: name other data with --data, \
+                 or measure them all the same with --include-trained",
+                self.split,
+                self.material.path().display()
+            );
+        }
+        let count = counted(also_in_training);
+        match (also_in_training, left_out) {
+            (0, _) => {}
+            (_, 0) if self.include_trained || self.split == Split::Train => {
+                note(format_args!("of {all} the run was trained on {count}: the figure says little of new text"));
+            }
+            (_, 0) => note(format_args!(
+                "of {all} the run was trained on {count}, which are measured since the split was published so"
+            )),
+            _ => note(format_args!(
+                "of {all} the run was trained on {count}, which are left out (--include-trained measures them too)"
+            )),
+        }
+        Ok(())
+    }
+
+    fn say_what_is_unknown(&self, trained_on: Option<&TrainedOn>) {
+        match trained_on {
+            None => note(format_args!(
+                "warning: this run is of before and does not remember what it was trained on, so the figure may be of text that it \
+                 knows; where its data still lies, `{} train --resume --run {}` makes it remember",
+                program(),
+                typed(self.run.path())
+            )),
+            Some(trained_on) if trained_on.is_partly_known() => note(
+                "warning: the run that this one started from does not remember what it was trained on, so the figure may be of text \
+                 that it knows",
+            ),
+            Some(_) => {}
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::quantities::Bytes;
 use anyhow::{Context, bail};
 use reformer_multiwoz::{Duplicates, Source, Split};
 use reformer_session::{Speaker, StoredPath, Tokenizer};
-use reformer_trainer::{Corpus, Example, encode_dialogues};
+use reformer_trainer::Corpus;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::env;
@@ -128,6 +128,14 @@ impl Material {
         }
     }
 
+    /// Whether its splits are ours, and were not published with it: own dialogues in one file, and texts.
+    pub fn is_own(&self) -> bool {
+        match self {
+            Self::Dialogues(source) => source.is_dealt(),
+            Self::Text(_) => true,
+        }
+    }
+
     /// See [`Source::layout`]; `text` for a text file.
     pub fn layout(&self) -> &'static str {
         match self {
@@ -158,35 +166,37 @@ impl Material {
         }
     }
 
-    /// The examples of one split, without those that occur in train (of train: in dev or test), if so asked, and how many these
-    /// are.
+    /// The texts of one split, without dialogues that occur in train (of train: in dev or test), if so asked.
     ///
     /// # Errors
     /// The first thing that is wrong with the data.
-    pub fn examples(
-        &self,
-        split: Split,
-        tokenizer: &Tokenizer,
-        exclude_duplicates: bool,
-    ) -> anyhow::Result<(Vec<Example>, Option<usize>)> {
+    pub fn split(&self, split: Split, exclude_duplicates: bool) -> anyhow::Result<SplitTexts> {
         match self {
             Self::Dialogues(source) => {
                 let (turns, left_out) = turns_without(source, split, exclude_duplicates)?;
-                Ok((encode_dialogues(tokenizer, &turns)?, left_out))
+                Ok(SplitTexts::Dialogues { turns, left_out })
             }
             Self::Text(path) => {
                 refuse_to_exclude(path, exclude_duplicates)?;
-                refuse_word_pieces(path, tokenizer)?;
-                let corpus = Corpus::from_text(&read_text(path)?);
-                let examples = match split {
-                    Split::Train => corpus.train,
-                    Split::Dev => corpus.dev,
-                    Split::Test => corpus.test,
+                let text = read_text(path)?;
+                let [train, dev, test] = Corpus::parts_of_text(&text);
+                let part = match split {
+                    Split::Train => train,
+                    Split::Dev => dev,
+                    Split::Test => test,
                 };
-                Ok((examples, None))
+                Ok(SplitTexts::Bytes(part.to_vec()))
             }
         }
     }
+}
+
+/// The texts of one split.
+pub enum SplitTexts {
+    /// Dialogues, and how many were left out since they occur elsewhere, if they were to be.
+    Dialogues { turns: Vec<Turns>, left_out: Option<usize> },
+    /// The bytes of a part of a text.
+    Bytes(Vec<u8>),
 }
 
 impl Texts {
@@ -286,7 +296,7 @@ fn read_text(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// A text file is cut as bytes: other tokens would mean other text.
-fn refuse_word_pieces(path: &Path, tokenizer: &Tokenizer) -> anyhow::Result<()> {
+pub fn refuse_word_pieces(path: &Path, tokenizer: &Tokenizer) -> anyhow::Result<()> {
     if tokenizer.vocabulary() != Tokenizer::bytes().vocabulary() {
         bail!(
             "{}: a text file is read as bytes, and this run's tokenizer knows {}: name dialogues with --data",

@@ -67,19 +67,21 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     if start == Start::Fresh {
         run.write_tokenizer(&job.tokenizer)?;
     }
-    let init_from = training.init_from.as_deref();
-    // A run of before, which doesn't remember, learns it now that its data is at hand.
-    if !run.trained_on_path().exists() {
-        run.write_trained_on(&seen::remembered(&job.texts, init_from)?)?;
-    }
+    // A run of before, which doesn't remember, learns it when its data is at hand again.
+    let remembers = start != Start::Fresh && run.trained_on_path().exists();
+    let trained_on = seen::remembered(&job.texts, training.init_from.as_deref())?;
     let corpus = job.texts.encode(&job.tokenizer)?;
-    let setup = Setup::new(backend.as_ref(), run, lock, job.config, corpus, limit).started(began);
+    let setup = Setup::new(backend.as_ref(), run.clone(), lock, job.config, corpus, limit).started(began);
     let mut trainer = Trainer::new(setup, start).map_err(|error| match (&error, &arguments.data.data) {
         (TrainError::OtherData { .. }, Some(name)) => {
             anyhow::Error::new(error).context(format!("--data {} is other data than the run's", name.display()))
         }
         _ => memory_in_words(error),
     })?;
+    // Only now it is known that the data is the run's.
+    if !remembers {
+        run.write_trained_on(&trained_on)?;
+    }
     if arguments.run.profile {
         trainer.measure();
     }

@@ -72,6 +72,11 @@ impl Source {
         }
     }
 
+    /// Whether we made its splits, since they were not published: those of own dialogues in one file.
+    pub fn is_dealt(&self) -> bool {
+        self.files().iter().any(|file| matches!(file.splitting, Splitting::Dealt))
+    }
+
     /// The splits that it has. A `.jsonl` file is cut into all three, whether it is long enough or not.
     pub fn splits(&self) -> Vec<Split> {
         match &self.kind {
