@@ -152,8 +152,8 @@ impl Wanted<'_> {
     fn say_what_is_unknown(&self, trained_on: Option<&TrainedOn>) {
         match trained_on {
             None => note(format_args!(
-                "warning: this run is of before and does not remember what it was trained on, so the figure may be of text that it \
-                 knows; where its data still lies, `{} train --resume --run {}` makes it remember",
+                "warning: this run was begun by an earlier version and does not remember what it was trained on, so the figure may be \
+                 of text that it knows; where its data still lies, `{} train --resume --run {}` makes it remember",
                 program(),
                 typed(self.run.path())
             )),
