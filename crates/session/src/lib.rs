@@ -46,7 +46,7 @@ pub use checkpoint::{Checkpoint, FileRecord, SavedState};
 pub use checkpoints::{Checkpoints, Snapshot};
 pub use config::{CONFIG_FORMAT, RunConfig, read_section};
 pub use dialogue::{EncodedDialogue, Speaker};
-pub use durable::write_atomically;
+pub use durable::{write_atomically, write_new};
 pub use error::SessionError;
 pub use generator::{Generation, GenerationOptions, Generator, Mark, Stop};
 pub use lock::RunLock;
