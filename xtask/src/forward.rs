@@ -14,6 +14,8 @@ use std::process::{Command, Stdio};
 pub fn run(name: &str, arguments: &[OsString]) -> anyhow::Result<u8> {
     let program = build_reformer()?;
     let mut command = Command::new(&program);
+    // What it tells the user to type is then what they have typed themselves.
+    command.env("REFORMER_CALLED_AS", "cargo xtask");
     command.arg(name).args(arguments);
     become_it(command, &program)
 }

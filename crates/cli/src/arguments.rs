@@ -1,9 +1,11 @@
 //! The command line: commands and their options, with their help. What `train` and `plan` share is in `train_arguments.rs`;
 //! what options mean is in the modules of the commands.
 
-use crate::quantities::{positive, probability, temperature};
+use crate::paths;
+use crate::quantities::{positive, probability, temperature, whole};
 use crate::train_arguments::{MachineArguments, TrainArguments};
-use clap::{Args, Parser, Subcommand};
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use reformer_multiwoz::Split;
 use reformer_session::SamplingOptions;
 use std::path::PathBuf;
@@ -24,6 +26,17 @@ pub struct CommandLine {
     pub command: Command,
 }
 
+impl CommandLine {
+    /// Reads what was typed.
+    ///
+    /// # Errors
+    /// Help, the version, and what makes no sense.
+    pub fn read() -> Result<Self, clap::Error> {
+        let matches = paths::lenient(Self::command()).try_get_matches()?;
+        Self::from_arg_matches(&matches)
+    }
+}
+
 /// The commands.
 #[derive(Subcommand, Debug)]
 pub enum Command {
@@ -39,7 +52,10 @@ pub enum Command {
     /// program: /new starts over, /undo takes the last turn back, /save FILE writes the conversation down, /help, /quit.
     /// Through a pipe: one line in, one reply line out.
     Chat(ChatArguments),
-    /// Continue a prompt
+    /// Answer or continue a prompt
+    ///
+    /// A model of dialogues takes the prompt for what the user says, and gives the reply of one turn. A model of text goes on
+    /// with the prompt, which is printed before it (not with --json). Ctrl-C ends it with what is written so far.
     Generate(GenerateArguments),
     /// Measure a trained model on held-out text: loss, perplexity, bits per byte
     Evaluate(EvaluateArguments),
@@ -73,14 +89,17 @@ pub struct SamplingArguments {
     #[arg(long, value_name = "T", default_value_t = SamplingOptions::default().temperature, value_parser = temperature)]
     pub temperature: f64,
     /// Only the K likeliest tokens; 0: all
-    #[arg(long, value_name = "K", default_value_t = SamplingOptions::default().top_k)]
+    #[arg(long, value_name = "K", default_value_t = SamplingOptions::default().top_k, value_parser = whole::<usize>)]
     pub top_k: usize,
     /// Only the likeliest tokens that together have this probability; 1: all
     #[arg(long, value_name = "P", default_value_t = SamplingOptions::default().top_p, value_parser = probability)]
     pub top_p: f64,
     /// The same seed gives the same text
-    #[arg(long, value_name = "N", default_value_t = SamplingOptions::default().seed)]
+    #[arg(long, value_name = "N", default_value_t = SamplingOptions::default().seed, value_parser = whole::<u64>)]
     pub seed: u64,
+    /// End where this text would come, and leave it out; may be given several times
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = NonEmptyStringValueParser::new())]
+    pub stop: Vec<String>,
 }
 
 impl SamplingArguments {
@@ -106,10 +125,17 @@ pub struct ChatArguments {
 pub struct GenerateArguments {
     #[command(flatten)]
     pub run: RunChoice,
-    /// What the user says; for a model of bytes, the text to continue
-    #[arg(long, value_name = "TEXT")]
-    pub prompt: String,
-    /// Print a JSON object: text, tokens, tokens_per_second, prefill_seconds
+    /// What the user says; for a model of text, the text to continue; `-`: standard input
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present = "prompt_file")]
+    pub prompt: Option<String>,
+    /// The same from a file, or from standard input (`-`); at most as long as the model has positions
+    #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
+    pub prompt_file: Option<PathBuf>,
+    /// How many continuations; the first is drawn with --seed, each further one with the next higher seed
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
+    pub samples: usize,
+    /// Print JSON objects, a line each: {"sample","piece"} as the text comes, and at the end of each sample {"sample","seed",
+    /// "text","tokens","tokens_per_second","prefill_seconds","stop"}
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -205,6 +231,9 @@ pub enum DataCommand {
         /// Draw how long dialogues are
         #[arg(long, value_name = "FILE.svg")]
         picture: Option<PathBuf>,
+        /// Let the picture replace a file that isn't a picture of `data stats`
+        #[arg(long, requires = "picture")]
+        force: bool,
     },
     /// Name every flaw; exit code 1 if a file can't be read
     Check {

@@ -1,21 +1,29 @@
 //! `reformer chat`: lines in, replies out, and the commands that begin with a slash. What a conversation is, `session` knows.
 
 use crate::arguments::ChatArguments;
+use crate::named_file::Named;
 use crate::output::{self, note};
+use crate::typed::typed;
 use crate::{interrupt, machine, trained};
 use anyhow::{Context, bail};
 use reformer_session::{Conversation, Reply, ReplyOptions, SessionError, Stop};
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, IsTerminal};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What `/help` says.
 const HELP: &str = "\
 /new        start over
 /undo       take your last line and its reply back
-/save FILE  write the conversation to FILE; to a .jsonl in a form that can be trained on
+/save FILE  write the conversation to FILE; to a .jsonl in a form that can be trained on. A file that is there is replaced
+            if this chat has written it, or with /save --force FILE
 /help       this
 /quit       leave (so do Ctrl-D, and Ctrl-C where nothing is being said; during a reply it cuts it off)";
+
+const FORCE: &str = "--force";
+/// How `/save` is written.
+const SAVE: &str = "with a file's name: /save FILE, or /save --force FILE to replace one that is there";
 
 /// Something to do.
 #[derive(Debug, PartialEq)]
@@ -24,9 +32,14 @@ enum Input<'a> {
     Say(&'a str),
     New,
     Undo,
-    Save(&'a str),
+    Save {
+        file: &'a str,
+        force: bool,
+    },
     Help,
     Quit,
+    /// A command, and how it is written.
+    Misused(&'a str, &'static str),
     Unknown(&'a str),
 }
 
@@ -37,14 +50,39 @@ impl<'a> Input<'a> {
             return if line.is_empty() { Input::Nothing } else { Input::Say(line) };
         }
         let (command, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-        match (command, rest.trim()) {
+        let rest = rest.trim();
+        let save = |file: &'a str, force| match file {
+            "" => Input::Misused(command, SAVE),
+            file => Input::Save { file, force },
+        };
+        match (command, rest) {
             ("/new", "") => Input::New,
             ("/undo", "") => Input::Undo,
             ("/help", "") => Input::Help,
             ("/quit" | "/exit", "") => Input::Quit,
-            ("/save", file) if !file.is_empty() => Input::Save(file),
+            ("/save", file) => match file.strip_prefix(FORCE) {
+                // A file whose name merely begins like it is a file.
+                Some(rest) if rest.is_empty() || rest.starts_with(char::is_whitespace) => save(rest.trim(), true),
+                _ => save(file, false),
+            },
+            ("/new" | "/undo" | "/help" | "/quit" | "/exit", _) => Input::Misused(command, "alone on its line"),
             _ => Input::Unknown(line),
         }
+    }
+}
+
+/// What this chat has written where, as far as it knows: such a file may be replaced.
+#[derive(Default)]
+struct Saved(BTreeMap<PathBuf, Vec<u8>>);
+
+impl Saved {
+    fn save(&mut self, conversation: &Conversation, file: &str, force: bool) -> anyhow::Result<String> {
+        let path = Path::new(file);
+        let text = conversation.transcript(path).into_bytes();
+        let named = Named { option: "/save", path, force, how_to_force: "/save --force FILE" };
+        named.write(&text, |there| self.0.get(path).is_some_and(|written| written == there))?;
+        self.0.insert(path.to_owned(), text);
+        Ok(format!("{} turns saved to {}", conversation.turns().len(), typed(path)))
     }
 }
 
@@ -53,9 +91,15 @@ impl<'a> Input<'a> {
 /// # Errors
 /// If the run can't be loaded; through a pipe also if a line got no reply.
 pub fn run(arguments: &ChatArguments) -> anyhow::Result<()> {
+    // Before a device is opened, which may take seconds.
+    trained::choose(&arguments.run)?;
     let backend = machine::backend(&arguments.machine)?;
     let model = trained::load(&arguments.run, backend.as_ref())?;
-    let options = ReplyOptions { max_tokens: arguments.sampling.max_tokens, sampling: arguments.sampling.options() };
+    let options = ReplyOptions {
+        max_tokens: arguments.sampling.max_tokens,
+        sampling: arguments.sampling.options(),
+        stop_texts: arguments.sampling.stop.clone(),
+    };
     let mut conversation = Conversation::new(model, backend.as_ref(), options)?;
     interrupt::listen_between_replies()?;
     if io::stdin().is_terminal() {
@@ -74,6 +118,7 @@ fn next_line() -> anyhow::Result<Option<String>> {
 }
 
 fn terminal(conversation: &mut Conversation) -> anyhow::Result<()> {
+    let mut saved = Saved::default();
     loop {
         output::text_now("you> ")?;
         let Some(line) = next_line()? else { return output::line("") };
@@ -95,12 +140,13 @@ fn terminal(conversation: &mut Conversation) -> anyhow::Result<()> {
                     Err(error) => note(output::report(&error.into()).trim_end()),
                 }
             }
-            command => note(obey(conversation, &command)),
+            command => note(obey(conversation, &mut saved, &command)),
         }
     }
 }
 
 fn pipe(conversation: &mut Conversation) -> anyhow::Result<()> {
+    let mut saved = Saved::default();
     let mut unanswered = 0;
     while let Some(line) = next_line()? {
         match Input::read(&line) {
@@ -117,7 +163,7 @@ fn pipe(conversation: &mut Conversation) -> anyhow::Result<()> {
                     output::line("")?;
                 }
             },
-            command => output::line(in_one_line(&obey(conversation, &command)))?,
+            command => output::line(in_one_line(&obey(conversation, &mut saved, &command)))?,
         }
     }
     match unanswered {
@@ -160,7 +206,7 @@ fn tell_of(reply: &Reply) {
 }
 
 /// Does what a command says, and returns what to say about it.
-fn obey(conversation: &mut Conversation, command: &Input) -> String {
+fn obey(conversation: &mut Conversation, saved: &mut Saved, command: &Input) -> String {
     match command {
         Input::New => {
             conversation.reset();
@@ -170,10 +216,11 @@ fn obey(conversation: &mut Conversation, command: &Input) -> String {
             true => "your last line and its reply are taken back".to_owned(),
             false => "there is nothing to take back".to_owned(),
         },
-        Input::Save(file) => match conversation.save(Path::new(file)) {
-            Ok(()) => format!("{} turns saved to {file}", conversation.turns().len()),
-            Err(error) => output::report(&error.into()).trim_end().to_owned(),
+        Input::Save { file, force } => match saved.save(conversation, file, *force) {
+            Ok(done) => done,
+            Err(error) => output::report(&error).trim_end().to_owned(),
         },
+        Input::Misused(command, how) => format!("`{command}` is written {how}"),
         Input::Unknown(line) => format!("there is no command `{line}`; /help lists them"),
         Input::Help | Input::Nothing | Input::Say(_) | Input::Quit => HELP.to_owned(),
     }
@@ -195,10 +242,15 @@ mod tests {
             ("\n", Input::Nothing),
             ("/new\n", Input::New),
             (" /undo ", Input::Undo),
-            ("/save my file.txt\n", Input::Save("my file.txt")),
-            ("/save", Input::Unknown("/save")),
+            ("/save my file.txt\n", Input::Save { file: "my file.txt", force: false }),
+            ("/save --force  my file.txt", Input::Save { file: "my file.txt", force: true }),
+            ("/save --forced", Input::Save { file: "--forced", force: false }),
+            ("/save", Input::Misused("/save", SAVE)),
+            ("/save --force ", Input::Misused("/save", SAVE)),
             ("/quit\r\n", Input::Quit),
-            ("/new york", Input::Unknown("/new york")),
+            ("/new york", Input::Misused("/new", "alone on its line")),
+            ("/quit now", Input::Misused("/quit", "alone on its line")),
+            ("/saved a", Input::Unknown("/saved a")),
             ("/help", Input::Help),
             ("a / b", Input::Say("a / b")),
         ];

@@ -2,17 +2,20 @@
 
 use crate::arguments::DataCommand;
 use crate::material::Material;
+use crate::named_file::{Named, drawn, is_drawn};
 use crate::output::{self, note};
 use crate::quantities::Bytes;
-use crate::typed::typed;
+use crate::typed::{program, typed};
 use crate::{fetch, lengths};
-use anyhow::{Context, bail};
+use anyhow::bail;
 use reformer_multiwoz::{DialogueName, Flaw, Percentiles, Source, check_source, sample, stats};
-use reformer_session::write_atomically;
 use std::path::Path;
 
 /// Duplicates of each kind that are named to people.
 const MOST_NAMED: usize = 20;
+
+/// What the picture of `data stats` is marked with.
+const PICTURE: &str = "data stats";
 
 /// Runs the command.
 ///
@@ -21,7 +24,9 @@ const MOST_NAMED: usize = 20;
 pub fn run(command: &DataCommand) -> anyhow::Result<()> {
     match command {
         DataCommand::Fetch { out, mirror } => fetch::run(out.as_deref(), mirror.as_deref()),
-        DataCommand::Stats { data, json, picture } => count(&dialogues(data)?, *json, picture.as_deref()),
+        DataCommand::Stats { data, json, picture, force } => {
+            count(&dialogues(data)?, *json, picture.as_deref(), *force)
+        }
         DataCommand::Check { data } => look_for_flaws(data),
         DataCommand::Sample { out } => write_sample(out),
     }
@@ -34,13 +39,14 @@ fn dialogues(data: &Path) -> anyhow::Result<Source> {
     }
 }
 
-fn count(source: &Source, json: bool, picture: Option<&Path>) -> anyhow::Result<()> {
+fn count(source: &Source, json: bool, picture: Option<&Path>, force: bool) -> anyhow::Result<()> {
     let stats = stats(source)?;
     if let Some(path) = picture {
         let title = format!("{} ({})", source.path().display(), stats.layout);
-        write_atomically(path, lengths::picture(&stats, &title)?.as_bytes())
-            .with_context(|| format!("--picture {}", path.display()))?;
-        note(format_args!("the picture is {}", path.display()));
+        let named = Named { option: "--picture", path, force, how_to_force: "--force" };
+        let svg = drawn(&lengths::picture(&stats, &title)?, PICTURE);
+        named.write(svg.as_bytes(), |there| is_drawn(there, PICTURE))?;
+        note(format_args!("the picture is {}", typed(path)));
     }
     if json {
         return output::line(serde_json::to_string(&stats)?);
@@ -112,6 +118,7 @@ fn look_for_flaws(data: &Path) -> anyhow::Result<()> {
 
 fn write_sample(out: &Path) -> anyhow::Result<()> {
     sample::write(out)?;
-    note(format_args!("the sample is in {}; train on it with --data {}", out.display(), typed(out)));
+    let (program, out) = (program(), typed(out));
+    note(format_args!("the sample is in {out}; train on it with: {program} train --data {out}"));
     Ok(())
 }

@@ -5,8 +5,8 @@ use crate::material::{Material, SplitTexts, refuse_word_pieces};
 use crate::output::{self, note};
 use crate::quantities::Bytes;
 use crate::seen::{self, Measured};
-use crate::train::program;
-use crate::typed::typed;
+
+use crate::typed::{program, typed};
 use crate::{machine, trained};
 use anyhow::bail;
 use reformer_multiwoz::Split;

@@ -1,9 +1,9 @@
 //! `reformer data fetch`: where to, from where, and how it is told. The fetching is `multiwoz`'s.
 
+use crate::material;
 use crate::output::{self, note};
 use crate::quantities::Bytes;
-use crate::typed::typed;
-use crate::{material, train};
+use crate::typed::{program, typed};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reformer_multiwoz::fetch::{FetchEvent, LICENCE, Limits, fetch};
@@ -35,7 +35,7 @@ pub fn run(out: Option<&Path>, mirror: Option<&str>) -> anyhow::Result<()> {
         0 => "all were there and right".to_owned(),
         count => format!("{count} were fetched"),
     };
-    let (program, place) = (train::program(), folder.display());
+    let (program, place) = (program(), typed(&folder));
     let train =
         if out.is_some() { format!("{program} train --data {}", typed(&folder)) } else { format!("{program} train") };
     output::line(format_args!(

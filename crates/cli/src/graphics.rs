@@ -4,7 +4,7 @@
 use crate::folders;
 use crate::output::note;
 use crate::quantities::Bytes;
-use reformer_gpu::{Adapter, AdapterKind, Choice, DeviceLimits, Gpu, Planner, adapters};
+use reformer_gpu::{Adapter, AdapterKind, Choice, DeviceLimits, Gpu, Planner, adapters, advice};
 use reformer_tensor::{Backend, BackendError};
 
 /// An adapter, for a list.
@@ -24,9 +24,10 @@ pub fn list() -> Vec<Listed> {
     listed.collect()
 }
 
-/// Why the list may be empty, and what to do.
-pub const NONE: &str =
-    "no adapter here; on Debian, `apt-get install mesa-vulkan-drivers` brings drivers and a software adapter";
+/// Why the list is empty, and what to do.
+pub fn why_none() -> String {
+    format!("no adapter here: {}", advice())
+}
 
 /// The name of the hardware GPU that [`hardware`] takes.
 pub fn hardware_name() -> Option<String> {

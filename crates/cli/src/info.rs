@@ -3,6 +3,7 @@
 use crate::arguments::InfoArguments;
 use crate::plan::describe_model;
 use crate::quantities::Seconds;
+use crate::typed::{program, typed};
 use crate::{graphics, machine, output, trained};
 use reformer_cpu::{Environment, Level};
 use reformer_oracle::Oracle;
@@ -90,7 +91,8 @@ fn text(
     text += &match checkpoints.last() {
         None => format!("trained     not saved yet, {of}\n"),
         Some(Saved { checkpoint, state: Ok(SavedState { trainer, .. }) }) => {
-            let end = if trainer.finished { ", done" } else { "; `train --resume` goes on" };
+            let go_on = || format!("; `{} train --resume --run {}` goes on", program(), typed(run.path()));
+            let end = if trainer.finished { ", done".to_owned() } else { go_on() };
             let (step, time) = (checkpoint.step(), Seconds(trainer.seconds));
             format!("trained     {step} {of} in {time}, {} tokens{end}\n", trainer.tokens)
         }
@@ -130,7 +132,7 @@ fn adapters(json: bool) -> anyhow::Result<()> {
     ];
     let gpus = graphics::list();
     if gpus.is_empty() {
-        list.push(("gpu", None, graphics::NONE.to_owned()));
+        list.push(("gpu", None, graphics::why_none()));
     }
     list.extend(gpus.into_iter().map(|gpu| ("gpu", Some(gpu.adapter), gpu.remark)));
     let automatic = machine::automatic();

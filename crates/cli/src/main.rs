@@ -2,6 +2,7 @@
 
 mod arguments;
 mod chat;
+mod claim;
 mod data;
 mod evaluate;
 mod fetch;
@@ -14,13 +15,17 @@ mod interrupt;
 mod lengths;
 mod machine;
 mod material;
+mod named_file;
 mod output;
+mod paths;
 mod picture;
 mod plan;
 mod presets;
 mod progress;
+mod prompt;
 mod quantities;
 mod resume;
+mod run_names;
 mod seen;
 mod train;
 mod train_arguments;
@@ -28,7 +33,6 @@ mod trained;
 mod typed;
 
 use arguments::{Command, CommandLine};
-use clap::Parser;
 use output::ReaderGone;
 use std::io::Write;
 use std::process::ExitCode;
@@ -40,7 +44,7 @@ const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let done = match CommandLine::try_parse() {
+    let done = match CommandLine::read() {
         Ok(line) => run(&line.command),
         Err(said) if said.use_stderr() => {
             // If even stderr is closed, there is nobody to tell.

@@ -14,7 +14,11 @@ pub fn list() -> Vec<Listed> {
 }
 
 /// Why the list is empty, and what to do.
-pub const NONE: &str = "this program was built without GPU support; build it with `--features gpu`";
+pub fn why_none() -> String {
+    NONE.to_owned()
+}
+
+const NONE: &str = "this program was built without GPU support; build it with `--features gpu`";
 
 /// None.
 pub fn hardware_name() -> Option<String> {

@@ -2,19 +2,22 @@
 
 use crate::arguments::PlanArguments;
 use crate::machine;
+use crate::named_file::{Named, drawn, is_drawn};
 use crate::output::{self, note};
 use crate::picture;
 use crate::presets::{Duration, Recipe};
 use crate::quantities::{Bytes, Count};
-use anyhow::{Context, anyhow};
+use crate::typed::typed;
+use anyhow::anyhow;
 use reformer_model::{MemoryChoice, MemoryLimit, ModelConfig};
-use reformer_session::write_atomically;
 use reformer_tensor::{Backend, IMPOSSIBLE_BYTES, LiveValue, PlanError};
 use reformer_trainer::{Event, StepPlan, TrainError};
 use serde_json::{Map, Value, json};
 
 /// Values alive at the peak that the table lists; JSON has all.
 const LISTED_VALUES: usize = 12;
+/// What its picture is marked with.
+const PICTURE: &str = "plan";
 /// A plan is the same however long the run is; a config must say something.
 const ANY_DURATION: Duration = Duration::Steps(1);
 
@@ -32,8 +35,9 @@ pub fn run(arguments: &PlanArguments) -> anyhow::Result<()> {
     if let Some(path) = &arguments.picture {
         let title = format!("One training step, {} tokens: {}", recipe.length * recipe.batch, Bytes(step.peak_bytes()));
         let svg = picture::memory_over_step(&step.training, step.moment_bytes(), &title);
-        write_atomically(path, svg.as_bytes()).with_context(|| format!("--picture {}", path.display()))?;
-        note(format_args!("memory over the step: {}", path.display()));
+        let named = Named { option: "--picture", path, force: train.run.force, how_to_force: "--force" };
+        named.write(drawn(&svg, PICTURE).as_bytes(), |there| is_drawn(there, PICTURE))?;
+        note(format_args!("memory over the step: {}", typed(path)));
     }
     if train.run.json {
         output::line(event(&step, backend.as_ref())?)

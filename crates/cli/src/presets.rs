@@ -123,7 +123,17 @@ impl Recipe {
         model.window = wish.window.unwrap_or(model.window);
         model.dropout = step.dropout.unwrap_or(model.dropout);
         model.precision = step.precision.map_or(model.precision, Precision::from);
-        model.max_positions = wish.max_positions.unwrap_or(model.max_positions.max(self.length));
+        if let Some(positions) = wish.max_positions {
+            ensure!(
+                positions >= self.length,
+                "--max-positions {positions} is less than --length {}: a row may hold one text as long as itself; choose at least {}",
+                self.length,
+                self.length
+            );
+            model.max_positions = positions;
+        } else if step.length.is_some() || wish.preset.is_some() {
+            model.max_positions = model.max_positions.max(self.length);
+        }
         match &wish.buckets {
             Some(factors) => model.buckets = factors.iter().copied().filter(|&factor| factor > 1).collect(),
             // A book is one segment as long as the row; dialogues are short whatever the row's length.
@@ -201,6 +211,12 @@ mod tests {
         let huge = StepArguments { length: Some(usize::MAX), ..Default::default() };
         let message = recipe(ModelArguments::default(), huge).expect_err("too long").to_string();
         assert!(message.contains("length times batch times accumulate"), "{message}");
+        let few = ModelArguments { max_positions: Some(100), ..Default::default() };
+        let short = StepArguments { length: Some(512), ..Default::default() };
+        let message = recipe(few.clone(), short).expect_err("a row is longer").to_string();
+        assert!(message.contains("--max-positions 100 is less than --length 512"), "{message}");
+        let message = recipe(few, StepArguments::default()).expect_err("the preset's row is longer").to_string();
+        assert!(message.contains("--max-positions 100 is less than --length 2048"), "{message}");
         let buckets = ModelArguments { buckets: Some(vec![4, 3]), ..Default::default() };
         let message = recipe(buckets, StepArguments::default()).expect_err("odd factor").to_string();
         assert!(message.contains("`buckets` is [4, 3]"), "{message}");

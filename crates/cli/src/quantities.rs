@@ -60,6 +60,11 @@ pub fn positive(text: &str) -> Result<usize, String> {
     if number == 0 { Err("it must be at least 1".to_owned()) } else { Ok(number) }
 }
 
+/// A whole number, 0 too.
+pub fn whole<T: FromStr>(text: &str) -> Result<T, String> {
+    text.replace('_', "").parse().map_err(|_| "write a whole number, at least 0".to_owned())
+}
+
 /// A finite number above 0.
 pub fn positive_number(text: &str) -> Result<f32, String> {
     number(text, |value| value > 0.0, "write a number above 0")

@@ -7,10 +7,11 @@ use crate::presets::Recipe;
 use crate::progress::{Progress, Telling};
 use crate::quantities::{Bytes, Count, Seconds};
 use crate::train_arguments::TrainArguments;
-use crate::typed::typed;
-use crate::{interrupt, machine, resume, seen, trained};
+use crate::typed::{program, typed};
+use crate::{claim, interrupt, machine, resume, seen};
 use anyhow::{Context, bail, ensure};
-use reformer_session::{RunConfig, RunFolder, RunLock, SessionError, Tokenizer};
+use claim::Claim;
+use reformer_session::{RunConfig, RunFolder, SessionError, Tokenizer};
 use reformer_trainer::{
     Control, Corpus, Duration, Event, Outcome, Setup, Start, StepPlan, TrainError, Trainer, TrainingConfig,
 };
@@ -21,13 +22,6 @@ use std::time::Instant;
 /// How long the default preset trains: the sample repeats itself, real dialogues don't.
 const SAMPLE_MINUTES: f64 = 10.0;
 const DATA_MINUTES: f64 = 60.0;
-
-/// A folder that is ours, and whether there is something to go on from.
-struct Claim {
-    run: RunFolder,
-    lock: RunLock,
-    start: Start,
-}
 
 /// What is trained on what.
 struct Job {
@@ -44,9 +38,14 @@ struct Job {
 /// to be good.
 pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     let began = Instant::now();
+    // Options and folder first: to open a device may take seconds, and to say what it does there.
+    if !arguments.run.resume && arguments.model.init_from.is_none() {
+        Recipe::asked(&arguments.model, &arguments.step)?;
+    }
+    let place = claim::look(arguments)?;
     let backend = machine::backend(&arguments.machine)?;
     let progress = Progress::new(Telling::choose(arguments.run.json, arguments.run.quiet));
-    let claim = claim_existing(arguments)?;
+    let claim = place.map(|run| claim::take(run, arguments)).transpose()?;
     let known = claim.as_ref().filter(|claim| arguments.run.resume && claim.run.is_started());
     let job = match known {
         Some(claim) => job_of_run(arguments, claim)?,
@@ -59,7 +58,7 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     let plan = StepPlan::new(&job.config.model, &training, backend.as_ref(), limit).map_err(memory_in_words)?;
     let claim = match claim {
         Some(claim) => claim,
-        None => claim_new(arguments)?,
+        None => claim::new(arguments)?,
     };
     let Claim { run, lock, start } = claim;
     let path = run.path().to_owned();
@@ -117,41 +116,6 @@ fn follow(trainer: &mut Trainer, mut progress: Progress, run: &Path) -> anyhow::
     }
 }
 
-/// How the program was called: through cargo, which says so to what it runs, or by its name.
-pub fn program() -> &'static str {
-    if std::env::var_os("CARGO").is_some() { "cargo xtask" } else { "reformer" }
-}
-
-/// The folder that was named or is to be resumed, if it is there.
-fn claim_existing(arguments: &TrainArguments) -> anyhow::Result<Option<Claim>> {
-    let resume = arguments.run.resume;
-    let run = match &arguments.run.run {
-        Some(path) if path.exists() => Some(RunFolder::create(path)?),
-        None if resume => match RunFolder::newest(Path::new(trained::RUNS)) {
-            Ok(run) => Some(run),
-            Err(SessionError::NoRuns { .. }) => None,
-            Err(error) => return Err(error.into()),
-        },
-        Some(_) | None => None,
-    };
-    run.map(|run| claim(run, resume)).transpose()
-}
-
-fn claim_new(arguments: &TrainArguments) -> anyhow::Result<Claim> {
-    let run = match &arguments.run.run {
-        Some(path) => RunFolder::create(path)?,
-        None => RunFolder::create_numbered(Path::new(trained::RUNS))
-            .context("the current folder has no place for a run: name another with --run DIR")?,
-    };
-    claim(run, arguments.run.resume)
-}
-
-fn claim(run: RunFolder, resume: bool) -> anyhow::Result<Claim> {
-    let lock = run.lock()?;
-    let start = Start::find(&run, &lock, resume)?;
-    Ok(Claim { run, lock, start })
-}
-
 /// A run that was begun: its own config, unless an option says otherwise, which is refused by name.
 fn job_of_run(arguments: &TrainArguments, Claim { run, start, .. }: &Claim) -> anyhow::Result<Job> {
     let config = run.read_config()?;
@@ -187,6 +151,9 @@ fn fresh_job(arguments: &TrainArguments, progress: &Progress) -> anyhow::Result<
         let nowhere = if places.is_empty() { String::new() } else { format!(" in {}", places.join(" or ")) };
         progress
             .say(&format!("there is no MultiWOZ{nowhere}: the embedded sample will do (--data PATH takes your own)"))?;
+    }
+    if !material.is_sample() {
+        claim::keep_apart(arguments, material.path())?;
     }
     let texts = material.read(arguments.data.exclude_duplicates)?;
     if let Texts::Bytes(text) = &texts {
@@ -276,5 +243,5 @@ fn introduce(progress: &Progress, job: &Job, plan: &StepPlan, run: &Path, backen
             Bytes(free)
         ));
     }
-    progress.say(&format!("run     {}, for {long}; Ctrl-C saves and stops", run.display()))
+    progress.say(&format!("run     {}, for {long}; Ctrl-C saves and stops", typed(run)))
 }

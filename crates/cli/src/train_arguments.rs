@@ -1,7 +1,7 @@
 //! The options of `train`, which `plan` takes too. Every one is optional, so that what was said can be told from what a
 //! preset says; the presets themselves are in `presets.rs`.
 
-use crate::quantities::{minutes, positive, positive_number, rate};
+use crate::quantities::{minutes, positive, positive_number, rate, whole};
 use clap::{Args, ValueEnum};
 use reformer_model::LayerKind;
 use reformer_trainer::Duration;
@@ -106,7 +106,7 @@ pub struct StepArguments {
     #[arg(long, value_name = "SHARE", value_parser = rate)]
     pub dropout: Option<f32>,
     /// Where all random numbers come from (0)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     pub seed: Option<u64>,
     /// As what products read their weights; all else is f32 in any case (f32)
     #[arg(long, value_name = "TYPE")]
@@ -155,6 +155,10 @@ pub struct RunArguments {
     /// Go on where the run's last checkpoint is; options that differ from the run's are refused
     #[arg(long)]
     pub resume: bool,
+    /// Put the run into a folder that holds other files too (never into one with checkpoints); `plan`: replace the file that
+    /// --picture names
+    #[arg(long)]
+    pub force: bool,
     /// Steps between checkpoints
     #[arg(long, value_name = "N", value_parser = positive)]
     pub save_every: Option<usize>,

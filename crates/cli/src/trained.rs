@@ -4,8 +4,10 @@ use crate::arguments::RunChoice;
 use crate::machine;
 use crate::output::note;
 use crate::quantities::Bytes;
+use crate::run_names::not_a_run;
+use crate::typed::program;
 use anyhow::{Context, bail};
-use reformer_session::{LoadedModel, RunConfig, RunFolder};
+use reformer_session::{LoadedModel, RunConfig, RunFolder, SessionError};
 use reformer_tensor::Backend;
 use std::path::Path;
 
@@ -18,9 +20,12 @@ pub const RUNS: &str = "runs";
 /// If there is none, with what to do.
 pub fn choose(choice: &RunChoice) -> anyhow::Result<RunFolder> {
     match &choice.run {
-        Some(path) => Ok(RunFolder::open(path)?),
+        Some(path) => match RunFolder::open(path) {
+            Err(SessionError::NoRun { .. }) => bail!("--run {}", not_a_run(path)),
+            opened => Ok(opened?),
+        },
         None => RunFolder::newest(Path::new(RUNS))
-            .context("no run to take: `cargo xtask train` makes one, --run DIR names one"),
+            .with_context(|| format!("no run to take: `{} train` makes one, --run DIR names one", program())),
     }
 }
 

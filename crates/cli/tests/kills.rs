@@ -30,6 +30,12 @@ fn train(place: &Place, folder: &Path, run: &str, more: &[&str]) -> Command {
     command
 }
 
+/// A run that was begun is resumed, be it that nothing of it was saved. A kill before it had its lock leaves nothing to resume: there it
+/// begins, as any other.
+fn how_to_go_on(folder: &Path, run: &str) -> &'static [&'static str] {
+    if folder.join(run).join("lock").exists() { &["--resume"] } else { &[] }
+}
+
 /// A generator of moments that is not the project's own; its seed is printed.
 struct Moments(u64);
 
@@ -83,7 +89,8 @@ fn kill(place: &Place) {
     while killed < kills {
         // A run that got through is checked, and the next one begins.
         let name = format!("killed-{run}");
-        let mut child = train(place, folder.path(), &name, &["--resume"]).spawn().expect("it runs");
+        let mut child =
+            train(place, folder.path(), &name, how_to_go_on(folder.path(), &name)).spawn().expect("it runs");
         let drain = std::thread::spawn({
             let mut stdout = child.stdout.take().expect("piped");
             move || {
@@ -107,7 +114,7 @@ fn kill(place: &Place) {
         killed += 1;
     }
     let name = format!("killed-{run}");
-    let last = train(place, folder.path(), &name, &["--resume"]).output().expect("it runs");
+    let last = train(place, folder.path(), &name, how_to_go_on(folder.path(), &name)).output().expect("it runs");
     assert!(last.status.success(), "seed {seed}: {}", String::from_utf8_lossy(&last.stderr));
     assert_eq!(parameters(&last.stdout), expected, "seed {seed}, run {run}, {killed} kills");
     // What was killed can be used like any other.

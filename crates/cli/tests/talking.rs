@@ -26,26 +26,6 @@ fn a_run_is_evaluated() {
 }
 
 #[test]
-fn a_prompt_is_continued() {
-    let folder = shared().path();
-    let generate = |more: &[&str]| {
-        let fixed = ["generate", "--run", "run", "--prompt", "i need a", "--max-tokens", "12", "--json"];
-        call(folder, &[&fixed, more].concat()).ended(0).object()
-    };
-    let first = generate(&["--seed", "1"]);
-    assert!(first["text"].is_string() && positive(&first, "tokens") <= 12.0);
-    positive(&first, "tokens_per_second");
-    positive(&first, "prefill_seconds");
-    assert_eq!(generate(&["--seed", "1"])["text"], first["text"], "a seed gives one text");
-    assert_eq!(generate(&["--seed", "1", "--threads", "2"])["text"], first["text"]);
-    assert_eq!(generate(&["--temperature", "0"])["text"], generate(&["--top-k", "1", "--seed", "5"])["text"]);
-    let said = call(folder, &["generate", "--run", "run", "--prompt", "i need a", "--max-tokens", "3"]).ended(0);
-    assert!(said.stdout.starts_with("i need a"), "{}", said.stdout);
-    let long = "word ".repeat(2000);
-    call(folder, &["generate", "--run", "run", "--prompt", &long]).refused(&["positions"]);
-}
-
-#[test]
 fn a_line_in_is_a_reply_line_out() {
     let folder = shared().path();
     let chat = |input: &str| call_with(folder, &["chat", "--run", "run", "--max-tokens", "8"], input);

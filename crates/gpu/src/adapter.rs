@@ -2,6 +2,7 @@
 
 use crate::instance::instance;
 use reformer_tensor::BackendError;
+use std::ffi::OsStr;
 use std::fmt;
 
 /// What kind of device an adapter is.
@@ -95,6 +96,35 @@ pub enum Choice {
 const ADVICE: &str = "install a Vulkan driver (Debian: `apt-get install mesa-vulkan-drivers`, which brings lavapipe for \
                       machines without a GPU, too), or use --backend cpu";
 
+/// Variables that name Vulkan's drivers in place of those that are installed; the first that is set counts.
+const DRIVER_VARIABLES: [&str; 2] = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
+
+/// What to do where there is no adapter.
+pub fn advice() -> String {
+    let set = |variable| std::env::var_os(variable).filter(|value| !value.is_empty()).map(|value| (variable, value));
+    match DRIVER_VARIABLES.into_iter().find_map(set) {
+        Some((variable, value)) => format!("{}; else {ADVICE}", of_variable(variable, &value)),
+        None => ADVICE.to_owned(),
+    }
+}
+
+/// Why the drivers that a variable names are none.
+fn of_variable(variable: &str, value: &OsStr) -> String {
+    let missing = std::env::split_paths(value).find(|path| std::fs::metadata(path).is_err());
+    match missing {
+        Some(path) => format!(
+            "the environment variable {variable} names {}, which is not there, and drivers are looked for nowhere else: correct or \
+             unset it",
+            path.display()
+        ),
+        None => format!(
+            "the environment variable {variable} is {}, no driver of which works here, and they are looked for nowhere else: \
+             correct or unset it",
+            value.display()
+        ),
+    }
+}
+
 /// All adapters, best first.
 pub fn adapters() -> Vec<Adapter> {
     found().iter().map(describe).collect()
@@ -127,7 +157,7 @@ pub(crate) fn choose(choice: &Choice) -> Result<wgpu::Adapter, BackendError> {
     let found = found();
     let names = || found.iter().map(|adapter| describe(adapter).to_string()).collect::<Vec<_>>().join("; ");
     if found.is_empty() {
-        return Err(BackendError::Device(format!("this machine has no GPU adapter: {ADVICE}")));
+        return Err(BackendError::Device(format!("this machine has no GPU adapter: {}", advice())));
     }
     let wanted = |(position, adapter): &(usize, &wgpu::Adapter)| {
         let Adapter { name, kind, .. } = describe(adapter);
@@ -151,4 +181,23 @@ pub(crate) fn choose(choice: &Choice) -> Result<wgpu::Adapter, BackendError> {
             Choice::Best | Choice::Hardware => format!("this machine has no hardware GPU, only: {}", names()),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_that_leads_nowhere_is_named() {
+        let folder = std::env::temp_dir();
+        let there = folder.join("no driver.json");
+        let list = std::env::join_paths([&folder, &there]).unwrap();
+        let said = of_variable("VK_DRIVER_FILES", &list);
+        assert!(
+            said.contains("VK_DRIVER_FILES names") && said.contains("no driver.json, which is not there"),
+            "{said}"
+        );
+        let said = of_variable("VK_ICD_FILENAMES", folder.as_os_str());
+        assert!(said.contains("VK_ICD_FILENAMES is ") && said.contains("no driver of which works"), "{said}");
+    }
 }

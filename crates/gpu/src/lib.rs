@@ -33,7 +33,7 @@ mod store;
 mod sums;
 pub mod testing;
 
-pub use adapter::{Adapter, AdapterKind, Choice, adapters};
+pub use adapter::{Adapter, AdapterKind, Choice, adapters, advice};
 pub use backend::{Gpu, scratch_bytes};
 pub use kernels::Kernels;
 pub use layout::{Array, DeviceLimits, Layout};

@@ -1,13 +1,14 @@
 //! A conversation: turns, replies that stream as text, undo, transcripts. Reading lines and printing are elsewhere.
 
-use crate::durable::write_atomically;
+use crate::durable::write_new;
 use crate::tokenizer::{DIALOGUE, END, SYSTEM, USER};
 use crate::{
-    GenerationOptions, Generator, LoadedModel, Sampler, SamplingOptions, SessionError, Speaker, Stop, Tokenizer,
-    Utf8Stream,
+    GenerationOptions, Generator, LoadedModel, Sampler, SamplingOptions, SessionError, Speaker, Stop, StopTexts,
+    Tokenizer, Utf8Stream,
 };
 use reformer_tensor::Backend;
 use serde::Serialize;
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
@@ -18,18 +19,20 @@ const ROW: usize = 0;
 const TURN_FRAME: usize = 2;
 
 /// How replies are made.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ReplyOptions {
     /// The most tokens of a reply.
     pub max_tokens: usize,
     /// How tokens are drawn. The seed is that of the whole conversation.
     pub sampling: SamplingOptions,
+    /// A reply ends before the first of these that comes, see [`StopTexts`].
+    pub stop_texts: Vec<String>,
 }
 
 impl Default for ReplyOptions {
     /// At most 256 tokens: longer than any reply should be.
     fn default() -> Self {
-        Self { max_tokens: 256, sampling: SamplingOptions::default() }
+        Self { max_tokens: 256, sampling: SamplingOptions::default(), stop_texts: Vec::new() }
     }
 }
 
@@ -114,17 +117,31 @@ impl Conversation {
             banned_first: vec![END],
         };
         let (tokenizer, mut stream, mut reply) = (&self.tokenizer, Utf8Stream::default(), String::new());
-        let mut show = |text: String| {
-            let flow = if text.is_empty() { ControlFlow::Continue(()) } else { on_text(&text) };
-            reply.push_str(&text);
-            flow
+        let mut stops = StopTexts::new(self.options.stop_texts.clone());
+        let stopped = Cell::new(false);
+        let mut show = |text: &str, is_last: bool| {
+            let (mut free, found) = stops.push(text);
+            stopped.set(stopped.get() || found.is_some());
+            if is_last && !stopped.get() {
+                free += &stops.finish();
+            }
+            let flow = if free.is_empty() { ControlFlow::Continue(()) } else { on_text(&free) };
+            reply.push_str(&free);
+            if stopped.get() { ControlFlow::Break(()) } else { flow }
         };
-        let generation = self.generator.generate(ROW, &[], &options, &mut self.sampler, |token| {
+        let mut generation = self.generator.generate(ROW, &[], &options, &mut self.sampler, |token| {
             // The generator draws only tokens that the tokenizer knows.
-            show(stream.push(tokenizer.token_bytes(token).unwrap_or_default()))
+            show(&stream.push(tokenizer.token_bytes(token).unwrap_or_default()), false)
         })?;
-        // What is left of a character that was never completed; nothing can be broken off any more.
-        let _ = show(stream.finish());
+        if !stopped.get() {
+            // What is left of a character that was never completed, and what might have begun a stop.
+            let _ = show(&stream.finish(), true);
+        }
+        if stopped.get() {
+            generation.stop = Stop::Text;
+            // The last token may hold more than what is left of it.
+            generation.tokens = self.tokenizer.encode(&reply)?;
+        }
 
         let result = Reply {
             text: reply.clone(),
@@ -156,18 +173,22 @@ impl Conversation {
         }
     }
 
-    /// Writes the conversation to a file, atomically: as one JSON line of `{"turns":[{"speaker","text"}]}` if its name ends in `.jsonl`
-    /// (which can be trained on), else as text, a line a turn: `user: …`, `system: …`.
+    /// Writes [`Conversation::transcript`] to a new file, atomically.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// [`SessionError::Exists`] if anything has that name; if the system refuses.
     pub fn save(&self, path: &Path) -> Result<(), SessionError> {
-        let text = if path.extension().is_some_and(|extension| extension == "jsonl") {
+        write_new(path, self.transcript(path).as_bytes())
+    }
+
+    /// The conversation for a file of this name: one JSON line of `{"turns":[{"speaker","text"}]}` if the name ends in `.jsonl` (which
+    /// can be trained on), else text, a line a turn: `user: …`, `system: …`.
+    pub fn transcript(&self, path: &Path) -> String {
+        if path.extension().is_some_and(|extension| extension == "jsonl") {
             serde_json::json!({ "turns": self.turns }).to_string() + "\n"
         } else {
             self.turns.iter().map(|turn| format!("{}: {}\n", turn.speaker.name(), turn.text)).collect()
-        };
-        write_atomically(path, text.as_bytes())
+        }
     }
 
     /// The tokens before the reply to `asked`, with as many of the last turns as leave room for it, and how many turns that leaves out.

@@ -6,7 +6,10 @@ use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
+use tempfile::{NamedTempFile, PersistError};
 
+/// What the names of files begin with that are being written. After a kill one may be left.
+pub(crate) const TEMPORARY_PREFIX: &str = ".writing-";
 /// How long somebody may hold what is to be renamed or removed, before that is an error. Virus scanners and indexers let go of a
 /// file within a fraction of a second; who holds one for longer is a program that a person should know of.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -18,29 +21,64 @@ const FIRST_PAUSE: Duration = Duration::from_millis(2);
 /// # Errors
 /// If the system refuses; `path` is then what it was.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), SessionError> {
+    write(path, bytes, |file| file.persist(path))
+}
+
+/// Writes a file that must not be there yet, as [`write_atomically`] does. Whether it is there and taking its name are one step:
+/// of two writers one gets [`SessionError::Exists`], and no file of anybody is lost between a look and a write.
+///
+/// # Errors
+/// [`SessionError::Exists`] if anything has the name, a folder or a link too; else if the system refuses. What was there stays.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), SessionError> {
+    // Said before anything is written; what comes between this look and the end is noticed as well.
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(SessionError::Exists { path: path.to_owned() });
+    }
+    match write(path, bytes, |file| file.persist_noclobber(path)) {
+        Err(SessionError::File { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {
+            Err(SessionError::Exists { path: path.to_owned() })
+        }
+        written => written,
+    }
+}
+
+/// Writes and syncs a temporary file beside `path`, which `persist` gives its name.
+fn write(
+    path: &Path,
+    bytes: &[u8],
+    persist: impl Fn(NamedTempFile) -> Result<fs::File, PersistError>,
+) -> Result<(), SessionError> {
     let fail = || SessionError::file("write", path);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-");
+    builder.prefix(TEMPORARY_PREFIX);
     // Temporary files are private; this one should be as readable as any that is simply written (the umask still counts).
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(fail())?;
-    file.write_all(bytes).map_err(fail())?;
+    let mut file = builder.tempfile_in(folder).map_err(without_name).map_err(fail())?;
+    file.write_all(bytes).map_err(without_name).map_err(fail())?;
     file.as_file().sync_all().map_err(fail())?;
     let mut file = Some(file);
-    patiently(|| match file.take().expect("every try that failed gives it back").persist(path) {
-        Ok(_) => Ok(()),
-        Err(error) => {
+    patiently(|| match file.take().map(&persist) {
+        Some(Err(error)) => {
             file = Some(error.file);
             Err(error.error)
         }
+        // Every try that failed gives the file back.
+        Some(Ok(_)) | None => Ok(()),
     })
     .map_err(fail())?;
     sync_folder(folder)
+}
+
+/// The system's own reason: `tempfile` adds the temporary name, which nobody has asked about.
+fn without_name(error: io::Error) -> io::Error {
+    let code =
+        error.get_ref().and_then(std::error::Error::source).and_then(|source| source.downcast_ref::<io::Error>());
+    code.and_then(io::Error::raw_os_error).map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Renames a file or a folder; a file that has the new name already is replaced, a folder is not.
@@ -110,6 +148,41 @@ mod tests {
         write_atomically(&path, b"new and longer").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new and longer");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "a temporary file was left behind");
+    }
+
+    #[test]
+    fn a_new_file_takes_no_name_that_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("note.txt");
+        write_new(&path, b"first").unwrap();
+        let taken = [path.clone(), folder.path().to_owned()];
+        for path in &taken {
+            let error = write_new(path, b"second").unwrap_err();
+            assert!(matches!(&error, SessionError::Exists { path: named } if named == path), "{error}");
+        }
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink("nowhere", &link).unwrap();
+            assert!(matches!(write_new(&link, b"second"), Err(SessionError::Exists { .. })));
+            assert!(fs::read_link(&link).is_ok());
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+    }
+
+    /// Of many writers at once one wins, and its file is whole.
+    #[test]
+    fn a_new_file_has_one_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = &folder.path().join("note.txt");
+        let won: Vec<u8> = std::thread::scope(|scope| {
+            let write = |writer: u8| move || write_new(path, &[writer; 100_000]).is_ok().then_some(writer);
+            let writers: Vec<_> = (0..8).map(|writer| scope.spawn(write(writer))).collect();
+            writers.into_iter().filter_map(|writer| writer.join().unwrap()).collect()
+        });
+        assert_eq!(won.len(), 1, "{won:?}");
+        assert_eq!(fs::read(path).unwrap(), [won[0]; 100_000]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a temporary file was left behind");
     }
 
     /// What a virus scanner does, on Windows: it has a file open that nobody may rename or remove meanwhile.

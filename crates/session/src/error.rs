@@ -22,6 +22,12 @@ pub enum SessionError {
         /// The system's reason.
         source: io::Error,
     },
+    /// A file was to be new, and something has its name.
+    #[error("{path} is there already: choose another name, or move it away", path = path.display())]
+    Exists {
+        /// The name.
+        path: PathBuf,
+    },
     /// A folder that should be a run holds no config.
     #[error(
         "{path} is not a run: it has no config.json. Train a model first, or name the folder of a run",

@@ -10,6 +10,9 @@ use std::time::Instant;
 /// Tokens that a prepared plan appends in one run. Long contexts go through the large ones, a reply through the first.
 const PLAN_ROWS: [usize; 5] = [1, 4, 16, 64, 256];
 
+/// States with this in their names are caches; all others are parameters.
+const CACHE: &str = ".cache.";
+
 /// A model with the caches of `batch` conversations, its *rows*. Rows know nothing of each other: each starts, grows and is
 /// forgotten on its own, and what it computes is the same bit for bit whatever the others do, and however its tokens
 /// were split into calls (on a backend that promises this, as the CPU does).
@@ -42,6 +45,13 @@ pub struct Mark {
     tokens: Vec<u32>,
 }
 
+/// All rows as they were at one time: tokens, logits and caches. See [`Generator::hold`].
+#[derive(Clone)]
+pub struct Held {
+    rows: Vec<Row>,
+    caches: Vec<(String, HostTensor)>,
+}
+
 /// When generating ends, and what it may draw.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GenerationOptions {
@@ -64,6 +74,8 @@ pub enum Stop {
     MaxTokens,
     /// The model has no position left.
     MaxPositions,
+    /// A text came that the reply was to end before; see [`crate::StopTexts`].
+    Text,
     /// The callback asked for it.
     Interrupted,
 }
@@ -210,6 +222,28 @@ impl Generator {
     /// If the run fails.
     pub fn rewind(&mut self, mark: &Mark) -> Result<(), SessionError> {
         self.set_context(mark.row, &mark.tokens)
+    }
+
+    /// Copies all rows with their caches, to begin there again as often as needed without reading their tokens once more.
+    ///
+    /// # Errors
+    /// If the backend refuses.
+    pub fn hold(&self) -> Result<Held, SessionError> {
+        let names = self.store.names().into_iter().filter(|name| name.contains(CACHE));
+        let caches: Result<_, SessionError> = names.map(|name| Ok((name.clone(), self.store.read(&name)?))).collect();
+        Ok(Held { rows: self.rows.clone(), caches: caches? })
+    }
+
+    /// Makes all rows what they were: what follows is the same bit for bit.
+    ///
+    /// # Errors
+    /// If the backend refuses, or the copy is of another generator.
+    pub fn restore(&mut self, held: &Held) -> Result<(), SessionError> {
+        for (name, cache) in &held.caches {
+            self.store.write(name, cache)?;
+        }
+        self.rows.clone_from(&held.rows);
+        Ok(())
     }
 
     /// Makes the row hold exactly `tokens`: appends what is missing where the row holds their beginning, else starts it anew.

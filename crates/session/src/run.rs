@@ -18,7 +18,12 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes the folder where there is none; what is in it stays.
+    /// The folder with this name, whatever is there.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Makes the folder where there is none; what is in it stays. Whether it is fit for a run, [`crate::Place`] tells.
     ///
     /// # Errors
     /// If the system refuses.

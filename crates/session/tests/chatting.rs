@@ -45,7 +45,7 @@ fn run(folder: &tempfile::TempDir, config: &ModelConfig) -> RunFolder {
 
 fn options(max_tokens: usize) -> ReplyOptions {
     let sampling = SamplingOptions { temperature: 1.0, top_k: 0, top_p: 1.0, seed: 3 };
-    ReplyOptions { max_tokens, sampling }
+    ReplyOptions { max_tokens, sampling, stop_texts: Vec::new() }
 }
 
 fn conversation(folder: &tempfile::TempDir, max_tokens: usize) -> Conversation {
@@ -150,7 +150,7 @@ fn undo_leaves_no_trace_in_the_model() {
         ReplyOptions { sampling: SamplingOptions { temperature: 0.0, ..SamplingOptions::default() }, ..options(8) };
     let folder = tempfile::tempdir().unwrap();
     let run = run(&folder, &small());
-    let start = || Conversation::new(LoadedModel::open(&run, &cpu()).unwrap(), &cpu(), greedy).unwrap();
+    let start = || Conversation::new(LoadedModel::open(&run, &cpu()).unwrap(), &cpu(), greedy.clone()).unwrap();
     let (mut straight, mut detour) = (start(), start());
     for text in ["one", "two"] {
         say(&mut detour, "elsewhere");
@@ -236,6 +236,35 @@ fn transcripts_are_text_or_a_line_to_train_on() {
         {"speaker": "system", "text": reply.text},
     ]});
     assert_eq!(value, expected);
+}
+
+#[test]
+fn a_reply_ends_before_a_stop_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = say(&mut conversation(&folder, 40), "hello").text;
+    // The middle of what is said without it, over several tokens: a byte is one.
+    let letters: Vec<char> = whole.chars().collect();
+    let stop: String = letters[20..23].iter().collect();
+    let expected = whole.split(&stop).next().unwrap();
+    let options = ReplyOptions { stop_texts: vec!["never said".to_owned(), stop.clone()], ..options(40) };
+    let folder = tempfile::tempdir().unwrap();
+    let model = LoadedModel::open(&run(&folder, &small()), &cpu()).unwrap();
+    let mut stopped = Conversation::new(model, &cpu(), options).unwrap();
+    let reply = say(&mut stopped, "hello");
+    assert_eq!((reply.text.as_str(), reply.stop), (expected, Stop::Text), "{whole:?} without {stop:?}");
+    assert_eq!((stopped.turns()[1].text.as_str(), reply.tokens), (expected, expected.len()));
+    say(&mut stopped, "the conversation goes on");
+}
+
+#[test]
+fn a_transcript_takes_no_name_that_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut conversation = conversation(&folder, 4);
+    say(&mut conversation, "hello");
+    let path = folder.path().join("talk.txt");
+    fs::write(&path, "mine").unwrap();
+    assert!(matches!(conversation.save(&path), Err(SessionError::Exists { .. })));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
 }
 
 #[test]

@@ -146,6 +146,27 @@ fn rewinding_restores_every_bit() {
 }
 
 #[test]
+fn what_was_held_begins_again_with_the_same_bits() {
+    let config = config(PATTERNS[3]);
+    let text = tokens(60, 5);
+    let expected = full(&config, &text);
+    let mut generator = generator(&config, 2);
+    let neighbour = tokens(10, 6);
+    generator.append_many(&[(0, &text[..25]), (1, &neighbour)]).unwrap();
+    let held = generator.hold().unwrap();
+    for _ in 0..2 {
+        // Elsewhere, far enough to evict what is needed; and the neighbour is another one meanwhile.
+        generator.append(0, &tokens(30, 8)).unwrap();
+        generator.reset(1).unwrap();
+        generator.append(1, &tokens(40, 9)).unwrap();
+        generator.restore(&held).unwrap();
+        assert_eq!(generator.tokens(1).unwrap(), neighbour);
+        same_bits(generator.logits(0).unwrap(), &expected[24], "logits where it was held");
+        same_bits(generator.append(0, &text[25..60]).unwrap(), &expected[59], "what follows");
+    }
+}
+
+#[test]
 fn what_can_not_be_appended_is_refused_and_changes_nothing() {
     let config = config(PATTERNS[0]);
     let mut generator = generator(&config, 2);
