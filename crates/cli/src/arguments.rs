@@ -5,7 +5,7 @@ use crate::quantities::{positive, probability, temperature};
 use crate::train_arguments::{MachineArguments, TrainArguments};
 use clap::{Args, Parser, Subcommand};
 use reformer_multiwoz::Split;
-use reformer_session::SamplingOptions;
+use reformer_session::{Changes, SamplingOptions};
 use std::path::PathBuf;
 
 /// Trains a Reformer from scratch and talks to it.
@@ -90,6 +90,22 @@ impl SamplingArguments {
     }
 }
 
+/// What of a trained model is to be another on purpose.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Model")]
+pub struct ChangeArguments {
+    /// Hash rounds of LSH attention [default: those that the run was trained with]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub rounds: Option<usize>,
+}
+
+impl ChangeArguments {
+    /// For a model that is loaded.
+    pub fn changes(&self) -> Changes {
+        Changes { rounds: self.rounds }
+    }
+}
+
 /// `reformer chat`.
 #[derive(Args, Debug)]
 pub struct ChatArguments {
@@ -97,6 +113,8 @@ pub struct ChatArguments {
     pub run: RunChoice,
     #[command(flatten)]
     pub sampling: SamplingArguments,
+    #[command(flatten)]
+    pub changes: ChangeArguments,
     #[command(flatten)]
     pub machine: MachineArguments,
 }
@@ -114,6 +132,8 @@ pub struct GenerateArguments {
     pub json: bool,
     #[command(flatten)]
     pub sampling: SamplingArguments,
+    #[command(flatten)]
+    pub changes: ChangeArguments,
     #[command(flatten)]
     pub machine: MachineArguments,
 }
@@ -135,6 +155,8 @@ pub struct EvaluateArguments {
     /// Print a JSON object: tokens, bytes, loss, perplexity, bits_per_byte
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub changes: ChangeArguments,
     #[command(flatten)]
     pub machine: MachineArguments,
 }

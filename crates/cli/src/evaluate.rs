@@ -3,7 +3,7 @@
 use crate::arguments::EvaluateArguments;
 use crate::material::Material;
 use crate::output::{self, note};
-use crate::{machine, trained};
+use crate::{interrupt, machine, trained};
 use reformer_multiwoz::Split;
 use reformer_session::LoadedModel;
 use reformer_trainer::{TrainingConfig, evaluate};
@@ -18,7 +18,9 @@ const LEAST_ROWS: usize = 4096;
 /// If run or data can't be read.
 pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
     let backend = machine::backend(&arguments.machine)?;
-    let LoadedModel { config, tokenizer, mut store, step } = trained::load(&arguments.run, backend.as_ref())?;
+    let changes = arguments.changes.changes();
+    let LoadedModel { config, tokenizer, mut store, step, .. } =
+        trained::load(&arguments.run, backend.as_ref(), &changes)?;
     let material = match &arguments.data {
         Some(name) => Material::open(name)?,
         None => Material::of_section(&config.data)?,
@@ -33,15 +35,21 @@ pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
         let elsewhere = if split == Split::Train { "dev or test" } else { "train" };
         note(format_args!("without {count} dialogues that occur in {elsewhere} too"));
     }
-    let result = evaluate(backend.as_ref(), store.as_mut(), &config.model, &examples, rows)?;
+    interrupt::during(interrupt::Work::Answering);
+    let result = evaluate(backend.as_ref(), store.as_mut(), &config.model, &examples, rows, &interrupt::wished)?;
     if arguments.json {
-        return output::line(json!({
+        let mut object = json!({
             "tokens": result.tokens,
             "bytes": result.bytes,
             "loss": result.loss,
             "perplexity": result.perplexity,
             "bits_per_byte": result.bits_per_byte,
-        }));
+        });
+        // What a deliberate change gave must not be taken for what the run gives.
+        if let Some(rounds) = changes.rounds {
+            object["rounds"] = rounds.into();
+        }
+        return output::line(object);
     }
     output::line(format_args!(
         "{:.4} bits per byte: loss {:.4}, perplexity {:.3}, {} tokens for {} bytes",
