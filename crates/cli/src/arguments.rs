@@ -7,7 +7,7 @@ use crate::train_arguments::{MachineArguments, TrainArguments};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use reformer_multiwoz::Split;
-use reformer_session::SamplingOptions;
+use reformer_session::{Changes, SamplingOptions};
 use std::path::PathBuf;
 
 /// Trains a Reformer from scratch and talks to it.
@@ -109,6 +109,22 @@ impl SamplingArguments {
     }
 }
 
+/// What of a trained model is to be another on purpose.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Model")]
+pub struct ChangeArguments {
+    /// Hash rounds of LSH attention [default: those that the run was trained with]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub rounds: Option<usize>,
+}
+
+impl ChangeArguments {
+    /// For a model that is loaded.
+    pub fn changes(&self) -> Changes {
+        Changes { rounds: self.rounds }
+    }
+}
+
 /// `reformer chat`.
 #[derive(Args, Debug)]
 pub struct ChatArguments {
@@ -116,6 +132,8 @@ pub struct ChatArguments {
     pub run: RunChoice,
     #[command(flatten)]
     pub sampling: SamplingArguments,
+    #[command(flatten)]
+    pub changes: ChangeArguments,
     #[command(flatten)]
     pub machine: MachineArguments,
 }
@@ -141,6 +159,8 @@ pub struct GenerateArguments {
     #[command(flatten)]
     pub sampling: SamplingArguments,
     #[command(flatten)]
+    pub changes: ChangeArguments,
+    #[command(flatten)]
     pub machine: MachineArguments,
 }
 
@@ -165,6 +185,8 @@ pub struct EvaluateArguments {
     /// also_in_training, how many were left_out (of a text the last two are bytes; null where the run does not know)
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub changes: ChangeArguments,
     #[command(flatten)]
     pub machine: MachineArguments,
 }

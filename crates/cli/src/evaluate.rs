@@ -5,9 +5,8 @@ use crate::material::{Material, SplitTexts, refuse_word_pieces};
 use crate::output::{self, note};
 use crate::quantities::Bytes;
 use crate::seen::{self, Measured};
-
 use crate::typed::{program, typed};
-use crate::{machine, trained};
+use crate::{interrupt, machine, trained};
 use anyhow::bail;
 use reformer_multiwoz::Split;
 use reformer_session::{LoadedModel, RunFolder, Tokenizer, TrainedOn};
@@ -24,7 +23,9 @@ const LEAST_ROWS: usize = 4096;
 pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
     let backend = machine::backend(&arguments.machine)?;
     let run = trained::choose(&arguments.run)?;
-    let LoadedModel { config, tokenizer, mut store, step } = trained::load(&arguments.run, backend.as_ref())?;
+    let changes = arguments.changes.changes();
+    let LoadedModel { config, tokenizer, mut store, step, .. } =
+        trained::load(&arguments.run, backend.as_ref(), &changes)?;
     let material = match &arguments.data {
         Some(name) => Material::open(name)?,
         None => Material::of_section(&config.data)?,
@@ -36,9 +37,10 @@ pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
     let chosen = wanted.choose(texts, &tokenizer)?;
     // A long text is measured in pieces of the length that it was trained in.
     let rows = TrainingConfig::of(&run, &config)?.rows().max(LEAST_ROWS);
-    let result = evaluate(backend.as_ref(), store.as_mut(), &config.model, &chosen.examples, rows)?;
+    interrupt::during(interrupt::Work::Answering);
+    let result = evaluate(backend.as_ref(), store.as_mut(), &config.model, &chosen.examples, rows, &interrupt::wished)?;
     if arguments.json {
-        return output::line(json!({
+        let mut object = json!({
             "tokens": result.tokens,
             "bytes": result.bytes,
             "loss": result.loss,
@@ -47,7 +49,12 @@ pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
             "dialogues": chosen.dialogues,
             "also_in_training": chosen.also_in_training,
             "left_out": chosen.left_out,
-        }));
+        });
+        // What a deliberate change gave must not be taken for what the run gives.
+        if let Some(rounds) = changes.rounds {
+            object["rounds"] = rounds.into();
+        }
+        return output::line(object);
     }
     output::line(format_args!(
         "{:.4} bits per byte: loss {:.4}, perplexity {:.3}, {} tokens for {} bytes",

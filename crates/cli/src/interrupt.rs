@@ -1,59 +1,189 @@
-//! Ctrl-C and `kill`: a wish to stop that loops look at. When there is nothing to end cleanly, the process ends at once.
+//! Ctrl-C and `kill`: a wish to stop that whatever runs looks at. Where nothing would be lost, the process ends at once.
 //!
 //! On Windows Ctrl-Break is the same as Ctrl-C. Closing the console's window, logging off and shutting down are told too, but
 //! Windows ends the process as soon as it was told: a run then has its last checkpoint, as after a kill, which is never told.
 
 use crate::output::note;
 use anyhow::Context;
-use std::sync::atomic::{AtomicBool, Ordering};
+use reformer_session::SessionError;
+use reformer_tensor::RunError;
+use reformer_trainer::TrainError;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// What a shell reports for a process that Ctrl-C ended: 128 and the signal's number.
-const EXIT_CODE: i32 = 130;
+pub const EXIT_CODE: u8 = 130;
+/// Steps that take less need no warning that one has to end.
+const LONG_STEP: Duration = Duration::from_secs(2);
 
 /// Somebody wants what is going on to stop.
 static WISH: AtomicBool = AtomicBool::new(false);
-/// A reply is being made: the first Ctrl-C ends the reply and not the program.
-static REPLYING: AtomicBool = AtomicBool::new(false);
+/// The [`Work`] that is going on.
+static WORK: AtomicU8 = AtomicU8::new(Work::Preparing as u8);
+/// About how long a training step takes, in milliseconds; 0 while nobody knows.
+static STEP: AtomicU64 = AtomicU64::new(0);
+/// What to undo if the process ends before anything is worth keeping.
+static UNDO: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
 
-/// From now on the first Ctrl-C is a wish, and says so; the second ends the process.
+/// What is going on, and so what Ctrl-C means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Work {
+    /// Reading, planning, waiting for a line: the process ends at once.
+    Preparing,
+    /// A run is trained: a step ends, then the run is saved.
+    Training,
+    /// The run is evaluated between steps: that is broken off, then the run is saved.
+    Evaluating,
+    /// A text is made or a figure is measured: it is broken off, and what there is by then is shown.
+    Answering,
+    /// A reply is being made: it ends, and not the program.
+    Replying,
+}
+
+impl Work {
+    const ALL: [Work; 5] = [Work::Preparing, Work::Training, Work::Evaluating, Work::Answering, Work::Replying];
+
+    fn now() -> Self {
+        let now = WORK.load(Ordering::SeqCst);
+        Self::ALL.into_iter().find(|&work| work as u8 == now).unwrap_or(Work::Preparing)
+    }
+}
+
+/// Listens for Ctrl-C from now on. Until something else is [going on](during) it ends the process at once.
 ///
 /// # Errors
 /// If the system refuses the handler.
-pub fn listen() -> anyhow::Result<()> {
+pub fn install() -> anyhow::Result<()> {
     ctrlc::set_handler(|| {
-        if WISH.swap(true, Ordering::SeqCst) {
-            std::process::exit(EXIT_CODE);
+        let work = Work::now();
+        if work == Work::Preparing || WISH.swap(true, Ordering::SeqCst) {
+            end(work);
         }
-        note("\nstopping: this step ends, then the run is saved (Ctrl-C once more stops at once)");
+        if let Some(said) = said(work, Duration::from_millis(STEP.load(Ordering::SeqCst))) {
+            note(format_args!("\n{said}"));
+        }
     })
     .context("cannot listen for Ctrl-C")
+}
+
+/// Ends the process at once.
+fn end(work: Work) -> ! {
+    if work == Work::Preparing {
+        let said = if undo() { "stopped before the first step: nothing was saved" } else { "stopped" };
+        note(format_args!("\n{said}"));
+    }
+    std::process::exit(i32::from(EXIT_CODE))
+}
+
+/// What to say to the first Ctrl-C.
+fn said(work: Work, step: Duration) -> Option<String> {
+    const AGAIN: &str = "(Ctrl-C once more stops at once)";
+    match work {
+        Work::Preparing | Work::Replying => None,
+        Work::Training if step >= LONG_STEP => {
+            let seconds = step.as_secs();
+            Some(format!("stopping: this step ends, which takes up to {seconds} s, then the run is saved {AGAIN}"))
+        }
+        Work::Training => Some(format!("stopping: this step ends, then the run is saved {AGAIN}")),
+        Work::Evaluating => Some(format!("stopping: the evaluation is broken off, then the run is saved {AGAIN}")),
+        Work::Answering => Some(format!("stopping {AGAIN}")),
+    }
+}
+
+/// From now on this is going on.
+pub fn during(work: Work) {
+    WORK.store(work as u8, Ordering::SeqCst);
+}
+
+/// For what makes a text or measures: the first Ctrl-C is a wish, the second ends the process.
+///
+/// # Errors
+/// None; it is one for those who call it.
+pub fn listen() -> anyhow::Result<()> {
+    during(Work::Answering);
+    Ok(())
 }
 
 /// From now on Ctrl-C during a reply ends the reply; else, or the second time, the process.
 ///
 /// # Errors
-/// If the system refuses the handler.
+/// None; it is one for those who call it.
 pub fn listen_between_replies() -> anyhow::Result<()> {
-    ctrlc::set_handler(|| {
-        if !REPLYING.load(Ordering::SeqCst) || WISH.swap(true, Ordering::SeqCst) {
-            std::process::exit(EXIT_CODE);
-        }
-    })
-    .context("cannot listen for Ctrl-C")
+    during(Work::Preparing);
+    Ok(())
 }
 
 /// A reply begins.
 pub fn reply_begins() {
     WISH.store(false, Ordering::SeqCst);
-    REPLYING.store(true, Ordering::SeqCst);
+    during(Work::Replying);
 }
 
 /// It ended.
 pub fn reply_ends() {
-    REPLYING.store(false, Ordering::SeqCst);
+    during(Work::Preparing);
+}
+
+/// A training step took so long.
+pub fn step_took(step: Duration) {
+    STEP.store(step.as_millis() as u64, Ordering::SeqCst);
+}
+
+/// If nothing comes of it, whether somebody ends it or it fails, this is done.
+pub fn undo_with(undo: impl FnOnce() + Send + 'static) {
+    *UNDO.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(undo));
+}
+
+/// Nothing came of it: undoes what is to be undone, and says whether that was anything.
+pub fn undo() -> bool {
+    let undo = UNDO.lock().unwrap_or_else(PoisonError::into_inner).take();
+    undo.map(|undo| undo()).is_some()
 }
 
 /// Whether to stop.
 pub fn wished() -> bool {
     WISH.load(Ordering::SeqCst)
+}
+
+/// Whether an error says no more than that somebody wanted an end.
+pub fn is_end(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        matches!(cause.downcast_ref(), Some(TrainError::Stopped { .. } | TrainError::Run(RunError::Stopped)))
+            || matches!(cause.downcast_ref(), Some(SessionError::Run(RunError::Stopped)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_fits_what_runs() {
+        let second = Duration::from_secs(1);
+        assert_eq!(said(Work::Preparing, second), None, "it is over before anything could be said");
+        assert_eq!(said(Work::Replying, second), None, "the reply ends where one looks at it");
+        let rows = [
+            (Work::Training, 1, "stopping: this step ends, then the run is saved (Ctrl-C once more stops at once)"),
+            (
+                Work::Training,
+                61,
+                "stopping: this step ends, which takes up to 61 s, then the run is saved (Ctrl-C once",
+            ),
+            (Work::Evaluating, 61, "stopping: the evaluation is broken off, then the run is saved (Ctrl-C once"),
+            (Work::Answering, 61, "stopping (Ctrl-C once more stops at once)"),
+        ];
+        for (work, seconds, expected) in rows {
+            let text = said(work, seconds * second).unwrap_or_default();
+            assert!(text.starts_with(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_end_that_was_wanted_is_told_from_a_failure() {
+        let stopped = TrainError::Stopped { done: 1, all: 2 };
+        assert!(is_end(&anyhow::Error::new(stopped).context("--split test")));
+        assert!(is_end(&SessionError::Run(RunError::Stopped).into()));
+        assert!(!is_end(&SessionError::EmptyPrompt.into()));
+    }
 }

@@ -10,8 +10,6 @@ use reformer_model::MemoryLimit;
 use reformer_oracle::Oracle;
 use reformer_tensor::Backend;
 
-/// More threads than any machine has cores; beyond, the system refuses to start them.
-const MOST_THREADS: usize = 1024;
 /// Where the system doesn't say what is free, this much is assumed to be.
 const ASSUMED_FREE_BYTES: u64 = 4 << 30;
 /// `auto` takes this part of what is free.
@@ -23,10 +21,7 @@ const AUTOMATIC_PART: u64 = 2;
 /// # Errors
 /// A backend that isn't there, with what is.
 pub fn backend(wish: &MachineArguments) -> anyhow::Result<Box<dyn Backend>> {
-    let threads = wish.threads.unwrap_or(0);
-    if threads > MOST_THREADS {
-        bail!("--threads {threads}: at most {MOST_THREADS}; leave it out for one a core");
-    }
+    let threads = threads(wish.threads);
     let named = wish.adapter.as_deref();
     match (wish.backend.unwrap_or(BackendName::Auto), named) {
         (BackendName::Auto | BackendName::Gpu, Some(name)) => {
@@ -42,6 +37,22 @@ pub fn backend(wish: &MachineArguments) -> anyhow::Result<Box<dyn Backend>> {
         },
         (BackendName::Cpu, None) => cpu(threads),
         (BackendName::Oracle, None) => Ok(Box::new(Oracle::new())),
+    }
+}
+
+/// The threads that were asked for (0: one a core), but no more than there are cores: they would only take memory and stand in each
+/// other's way. Results don't depend on it.
+fn threads(asked: Option<usize>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    match asked {
+        Some(asked) if asked > cores => {
+            let (noun, are) = if cores == 1 { ("core", "is") } else { ("cores", "are") };
+            note(format_args!(
+                "warning: --threads {asked}: there {are} {cores} {noun} to run on, so {cores} are taken"
+            ));
+            cores
+        }
+        asked => asked.unwrap_or(0),
     }
 }
 
@@ -101,12 +112,13 @@ mod tests {
         let rows = [
             (wish(None, Some("no such adapter"), None), "--adapter no such adapter: "),
             (wish(Some(BackendName::Cpu), Some("radeon"), None), "--adapter radeon: it chooses a GPU"),
-            (wish(None, None, Some(1 << 20)), "--threads 1048576: at most 1024"),
         ];
         for (wish, message) in rows {
             let error = backend(&wish).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.contains(message), "{error}");
         }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        assert_eq!([threads(None), threads(Some(1)), threads(Some(1 << 20))], [0, 1, cores], "no more than cores");
         let cpu = wish(Some(BackendName::Cpu), None, Some(1));
         assert_eq!(backend(&cpu).expect("the CPU is always there").name(), "cpu");
         let open = wish(None, None, Some(1));

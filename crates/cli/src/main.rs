@@ -33,7 +33,7 @@ mod trained;
 mod typed;
 
 use arguments::{Command, CommandLine};
-use output::ReaderGone;
+use output::{ReaderGone, note};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -45,7 +45,7 @@ const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let done = match CommandLine::read() {
-        Ok(line) => run(&line.command),
+        Ok(line) => interrupt::install().and_then(|()| run(&line.command)),
         Err(said) if said.use_stderr() => {
             // If even stderr is closed, there is nobody to tell.
             let _ = said.print();
@@ -58,7 +58,13 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // `reformer … | head`: what was wanted was printed.
         Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
+        Err(error) if interrupt::is_end(&error) => {
+            interrupt::undo();
+            note(format_args!("{error:#}"));
+            ExitCode::from(interrupt::EXIT_CODE)
+        }
         Err(error) => {
+            interrupt::undo();
             let _ = std::io::stderr().lock().write_all(output::report(&error).as_bytes());
             ExitCode::from(FAILED)
         }

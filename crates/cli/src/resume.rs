@@ -1,25 +1,30 @@
-//! Options beside a run that was begun: those that were left out are the run's, those that differ are refused by name.
+//! Options beside a run that was begun: those that were left out are the run's, those that can't change what was trained so far are
+//! taken, the others are refused by name.
 
 use crate::material::Material;
 use crate::presets::Recipe;
 use crate::train_arguments::TrainArguments;
 use anyhow::Context;
 use reformer_session::{RunConfig, RunFolder, StoredPath};
-use reformer_trainer::{Duration, TrainingConfig, refuse_differences};
+use reformer_trainer::{Duration, Start, TrainingConfig, resumed, steps_when_done};
 use std::path::Path;
 
-/// Refuses options that would make another run of this one. Data may have moved, where a checkpoint tells it from other data
-/// (`saved`).
+/// The config that a run goes on with: its own, with what may be another. Data may have moved, where a checkpoint tells it from other
+/// data.
 ///
 /// # Errors
-/// Every field that differs, with both values.
-pub fn refuse_other_options(
+/// Every field that may not be another and is, with both values.
+pub fn config(
     arguments: &TrainArguments,
     run: &RunFolder,
     config: &RunConfig,
     asked: Option<&Material>,
-    saved: bool,
-) -> anyhow::Result<()> {
+    start: &Start,
+) -> anyhow::Result<RunConfig> {
+    let (saved, done) = match start {
+        Start::Fresh => (false, None),
+        Start::Resume(checkpoint) => (true, steps_when_done(run, checkpoint)?),
+    };
     let training = TrainingConfig::of(run, config)?;
     let base = match arguments.model.preset {
         // A preset stands for all its values, but for how long: the run says that better.
@@ -64,7 +69,7 @@ pub fn refuse_other_options(
     if arguments.data.exclude_duplicates {
         wanted.data["exclude_duplicates"] = true.into();
     }
-    Ok(refuse_differences(run, config, &wanted)?)
+    Ok(resumed(run, config, &wanted, done)?)
 }
 
 /// A path that means the same from every folder.

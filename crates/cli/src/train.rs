@@ -1,5 +1,6 @@
 //! `reformer train`: from options to a run, fresh or resumed, and how it is told. The loop itself is `trainer`'s.
 
+use crate::interrupt::{self, Work};
 use crate::material::{self, Material, Texts};
 use crate::output::{ReaderGone, note};
 use crate::plan::{describe_choice, describe_model, memory_in_words};
@@ -8,12 +9,12 @@ use crate::progress::{Progress, Telling};
 use crate::quantities::{Bytes, Count, Seconds};
 use crate::train_arguments::TrainArguments;
 use crate::typed::{program, typed};
-use crate::{claim, interrupt, machine, resume, seen};
+use crate::{claim, machine, resume, seen, trained};
 use anyhow::{Context, bail, ensure};
 use claim::Claim;
 use reformer_session::{RunConfig, RunFolder, SessionError, Tokenizer};
 use reformer_trainer::{
-    Control, Corpus, Duration, Event, Outcome, Setup, Start, StepPlan, TrainError, Trainer, TrainingConfig,
+    Control, Corpus, Duration, Event, Extension, Outcome, Setup, Start, StepPlan, TrainError, Trainer, TrainingConfig,
 };
 use serde_json::Value;
 use std::path::Path;
@@ -56,12 +57,17 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     let training: TrainingConfig =
         serde_json::from_value(job.config.training.clone()).context("the training section of the config")?;
     let plan = StepPlan::new(&job.config.model, &training, backend.as_ref(), limit).map_err(memory_in_words)?;
+    let is_new = claim.is_none();
     let claim = match claim {
         Some(claim) => claim,
         None => claim::new(arguments)?,
     };
     let Claim { run, lock, start } = claim;
     let path = run.path().to_owned();
+    if is_new {
+        let run = run.clone();
+        interrupt::undo_with(move || run.remove_if_untrained());
+    }
     introduce(&progress, &job, &plan, &path, &backend.machine())?;
     if start == Start::Fresh {
         run.write_tokenizer(&job.tokenizer)?;
@@ -71,6 +77,7 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     let trained_on = seen::remembered(&job.texts, training.init_from.as_deref())?;
     let corpus = job.texts.encode(&job.tokenizer)?;
     let setup = Setup::new(backend.as_ref(), run.clone(), lock, job.config, corpus, limit).started(began);
+    let setup = Setup { stop: &interrupt::wished, ..setup };
     let mut trainer = Trainer::new(setup, start).map_err(|error| match (&error, &arguments.data.data) {
         (TrainError::OtherData { .. }, Some(name)) => {
             anyhow::Error::new(error).context(format!("--data {} is other data than the run's", name.display()))
@@ -84,19 +91,45 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     if arguments.run.profile {
         trainer.measure();
     }
-    interrupt::listen()?;
+    tell_of_changes(&trainer, &RunFolder::open(&path)?);
     follow(&mut trainer, progress, &path)
+}
+
+/// What is worth knowing of a run that goes on.
+fn tell_of_changes(trainer: &Trainer, run: &RunFolder) {
+    if !trainer.is_vouched_for() {
+        trained::warn_unvouched(run, trainer.step());
+    }
+    if let Some(Extension { had, steps, last_rate, next_rate }) = trainer.extension() {
+        note(format_args!(
+            "the run was done after {had} steps and goes on to {steps}, along the schedule of a run of {steps} steps: the last step took the \
+             learning rate {last_rate:.3e}, the next takes {next_rate:.3e}"
+        ));
+    }
 }
 
 /// Trains and tells, until the run is done or somebody wants it to stop.
 fn follow(trainer: &mut Trainer, mut progress: Progress, run: &Path) -> anyhow::Result<()> {
     let mut told = Ok(());
+    let mut last_step = Instant::now();
+    interrupt::during(Work::Training);
     let outcome = trainer.run(&mut |event: &Event| {
+        match event {
+            Event::Step(step) => {
+                interrupt::step_took(last_step.elapsed());
+                interrupt::during(if step.is_followed_by_evaluation { Work::Evaluating } else { Work::Training });
+            }
+            Event::Plan(_) | Event::Evaluation(_) | Event::Checkpoint(_) | Event::Done(_) => {
+                interrupt::during(Work::Training);
+            }
+        }
+        last_step = Instant::now();
         if told.is_ok() {
             told = progress.tell(event);
         }
         if told.is_err() || interrupt::wished() { Control::Stop } else { Control::Continue }
     });
+    interrupt::during(Work::Preparing);
     progress.end();
     if let Some(profile) = trainer.profile() {
         progress.say(&profile.to_string())?;
@@ -107,7 +140,10 @@ fn follow(trainer: &mut Trainer, mut progress: Progress, run: &Path) -> anyhow::
         Outcome::Stopped { step, checkpoint: Some(_) } => {
             note(format_args!("stopped and saved at step {step}; go on with: {program} train --resume --run {run}"));
         }
-        Outcome::Stopped { .. } => note("stopped before the first step: nothing was saved"),
+        Outcome::Stopped { .. } => {
+            interrupt::undo();
+            note("stopped before the first step: nothing was saved");
+        }
     }
     match told {
         // `train | head`: the run is saved, and how to go on was said.
@@ -121,7 +157,7 @@ fn job_of_run(arguments: &TrainArguments, Claim { run, start, .. }: &Claim) -> a
     let config = run.read_config()?;
     let tokenizer = run.read_tokenizer()?;
     let asked = arguments.data.data.as_deref().map(Material::open).transpose()?;
-    resume::refuse_other_options(arguments, run, &config, asked.as_ref(), *start != Start::Fresh)?;
+    let config = resume::config(arguments, run, &config, asked.as_ref(), start)?;
     let material = match asked {
         Some(material) => material,
         None => Material::of_section(&config.data)?,

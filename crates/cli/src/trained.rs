@@ -1,13 +1,13 @@
 //! Which run is meant: the one that was named, or the newest. Loads nothing itself.
 
 use crate::arguments::RunChoice;
-use crate::machine;
 use crate::output::note;
 use crate::quantities::Bytes;
 use crate::run_names::not_a_run;
 use crate::typed::program;
+use crate::{interrupt, machine};
 use anyhow::{Context, bail};
-use reformer_session::{LoadedModel, RunConfig, RunFolder, SessionError};
+use reformer_session::{Changes, LoadedModel, RunConfig, RunFolder, SessionError};
 use reformer_tensor::Backend;
 use std::path::Path;
 
@@ -33,14 +33,31 @@ pub fn choose(choice: &RunChoice) -> anyhow::Result<RunFolder> {
 ///
 /// # Errors
 /// If there is none, or it can't be read.
-pub fn load(choice: &RunChoice, backend: &dyn Backend) -> anyhow::Result<LoadedModel> {
+pub fn load(choice: &RunChoice, backend: &dyn Backend, changes: &Changes) -> anyhow::Result<LoadedModel> {
     let run = choose(choice)?;
     fits(&run, machine::free_bytes())?;
-    let model = LoadedModel::open(&run, backend)?;
+    let trained_with = run.read_config()?.model.rounds;
+    let mut model = LoadedModel::open(&run, backend, changes)?;
+    model.stop = interrupt::wished;
+    if !model.is_vouched_for {
+        warn_unvouched(&run, model.step);
+    }
+    if let Some(rounds) = changes.rounds.filter(|&rounds| rounds != trained_with) {
+        note(format_args!("with {rounds} hash rounds instead of the {trained_with} that the run was trained with"));
+    }
     if choice.run.is_none() {
         note(format_args!("run {}, step {}", run.path().display(), model.step));
     }
     Ok(model)
+}
+
+/// Says that a checkpoint of an older version can't be held against the files beside it.
+pub fn warn_unvouched(run: &RunFolder, step: u64) {
+    note(format_args!(
+        "warning: step-{step} of {} was saved by an older version, which did not note its tokenizer and model: whether tokenizer.json and \
+         config.json are still those it was trained with can't be checked",
+        run.path().display()
+    ));
 }
 
 /// Refuses a run whose parameters alone are more than memory holds, before anything of them is read.

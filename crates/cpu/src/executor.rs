@@ -8,7 +8,7 @@ use crate::store::CpuStore;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use reformer_tensor::{
     Backend, BackendError, Checks, HostTensor, Inputs, Instruction, Location, Outputs, Plan, Prepared, Program,
-    RunError, Store, ValueId,
+    RunError, StopWish, Store, ValueId,
 };
 use std::sync::Arc;
 use std::time::Instant;
@@ -146,12 +146,16 @@ struct Taken {
 
 impl Prepared for CpuPrepared {
     fn run(&mut self, store: &mut dyn Store, inputs: &Inputs) -> Result<Outputs, RunError> {
-        self.run_with(store, inputs, None)
+        self.run_with(store, inputs, None, &|| false)
+    }
+
+    fn run_until(&mut self, store: &mut dyn Store, inputs: &Inputs, stop: &StopWish) -> Result<Outputs, RunError> {
+        self.run_with(store, inputs, None, stop)
     }
 
     fn run_timed(&mut self, store: &mut dyn Store, inputs: &Inputs) -> Result<(Outputs, Vec<f64>), RunError> {
         let mut times = Vec::with_capacity(self.plan.schedule.len());
-        let outputs = self.run_with(store, inputs, Some(&mut times))?;
+        let outputs = self.run_with(store, inputs, Some(&mut times), &|| false)?;
         Ok((outputs, times))
     }
 
@@ -167,6 +171,7 @@ impl CpuPrepared {
         store: &mut dyn Store,
         inputs: &Inputs,
         times: Option<&mut Vec<f64>>,
+        stop: &StopWish,
     ) -> Result<Outputs, RunError> {
         let foreign = || BackendError::Device("the store belongs to another backend".to_owned());
         let store = store.as_any_mut().downcast_mut::<CpuStore>().ok_or_else(foreign)?;
@@ -176,7 +181,7 @@ impl CpuPrepared {
             self.poison();
         }
         let pool = self.pool.clone();
-        pool.install(|| self.instructions(store, &inputs, times))?;
+        pool.install(|| self.instructions(store, &inputs, times, stop))?;
         let outputs = self.plan.program.outputs.iter().map(|(name, id)| {
             let value = self.plan.program.info(*id);
             let words = self.words(*id, store, &inputs);
@@ -248,9 +253,13 @@ impl CpuPrepared {
         store: &mut CpuStore,
         inputs: &[&[u32]],
         mut times: Option<&mut Vec<f64>>,
+        stop: &StopWish,
     ) -> Result<(), RunError> {
         let plan = self.plan.clone();
         for &at in &plan.schedule {
+            if stop() {
+                return Err(RunError::Stopped);
+            }
             let instruction = &plan.program.instructions[at];
             let start = Instant::now();
             let result = self.instruction(instruction, store, inputs);

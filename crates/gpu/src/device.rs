@@ -280,6 +280,17 @@ impl Device {
         self.check()
     }
 
+    /// Waits until what was submitted up to here is done.
+    ///
+    /// # Errors
+    /// If the device is lost.
+    pub fn wait_for(&self, submission: wgpu::SubmissionIndex) -> Result<(), BackendError> {
+        self.device
+            .poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None })
+            .map_err(|error| BackendError::Device(format!("{}: waiting: {error}", self.adapter)))?;
+        self.check()
+    }
+
     /// Words of buffers (from word `first` on, so many), one after another. The device is waited for once for every
     /// [`STAGING_BYTES`], not once for every buffer.
     ///

@@ -10,7 +10,8 @@ use crate::recorder::{Dispatch, Place, Recording};
 use crate::stopwatch::Stopwatch;
 use crate::store::GpuStore;
 use reformer_tensor::{
-    BackendError, Checks, HostTensor, Inputs, Instruction, Location, Outputs, Plan, Prepared, RunError, Store, ValueId,
+    BackendError, Checks, HostTensor, Inputs, Instruction, Location, Outputs, Plan, Prepared, RunError, StopWish,
+    Store, ValueId,
 };
 use std::sync::Arc;
 
@@ -183,12 +184,15 @@ impl GpuPrepared {
         Ok(())
     }
 
-    fn submit(&self, store: &GpuStore, stopwatch: Option<&Stopwatch>) -> Result<(), RunError> {
+    /// Sends everything to the device. Where somebody may want to `stop` it, no more than two submissions are under way: what was
+    /// submitted can't be taken back.
+    fn submit(&self, store: &GpuStore, stopwatch: Option<&Stopwatch>, stop: Option<&StopWish>) -> Result<(), RunError> {
         let Some((_, groups)) = &self.bound else { return Ok(()) };
         let mut first = 0;
         let mut encoder = self.encoder();
         encoder.clear_buffer(&self.faults, 0, None);
         let mut recorded = 0;
+        let mut before = None;
         for (step, &at) in self.plan.schedule.iter().enumerate() {
             let instruction = &self.plan.program.instructions[at];
             self.copy_updates(&mut encoder, instruction, store)?;
@@ -210,7 +214,15 @@ impl GpuPrepared {
                 drop(pass);
                 recorded += part.len();
                 if recorded >= DISPATCHES {
-                    self.device.queue.submit([encoder.finish()]);
+                    let submitted = self.device.queue.submit([encoder.finish()]);
+                    if let Some(stop) = stop {
+                        if let Some(before) = before.replace(submitted) {
+                            self.device.wait_for(before)?;
+                        }
+                        if stop() {
+                            return Err(RunError::Stopped);
+                        }
+                    }
                     encoder = self.encoder();
                     recorded = 0;
                 }
@@ -283,15 +295,22 @@ fn own(store: &mut dyn Store) -> Result<&mut GpuStore, BackendError> {
 
 impl Prepared for GpuPrepared {
     fn run(&mut self, store: &mut dyn Store, inputs: &Inputs) -> Result<Outputs, RunError> {
-        self.run_on(own(store)?, inputs, None)
+        self.run_on(own(store)?, inputs, None, None)
+    }
+
+    fn run_until(&mut self, store: &mut dyn Store, inputs: &Inputs, stop: &StopWish) -> Result<Outputs, RunError> {
+        if stop() {
+            return Err(RunError::Stopped);
+        }
+        self.run_on(own(store)?, inputs, None, Some(stop))
     }
 
     fn run_timed(&mut self, store: &mut dyn Store, inputs: &Inputs) -> Result<(Outputs, Vec<f64>), RunError> {
         let store = own(store)?;
         let Some(stopwatch) = Stopwatch::new(&self.device, self.plan.schedule.len())? else {
-            return self.run_on(store, inputs, None).map(|outputs| (outputs, Vec::new()));
+            return self.run_on(store, inputs, None, None).map(|outputs| (outputs, Vec::new()));
         };
-        let outputs = self.run_on(store, inputs, Some(&stopwatch))?;
+        let outputs = self.run_on(store, inputs, Some(&stopwatch), None)?;
         let mut times = stopwatch.seconds(&self.device)?;
         // An instruction without dispatches has no pass, and nobody wrote its timestamps.
         let mut first = 0;
@@ -315,6 +334,7 @@ impl GpuPrepared {
         store: &mut GpuStore,
         inputs: &Inputs,
         stopwatch: Option<&Stopwatch>,
+        stop: Option<&StopWish>,
     ) -> Result<Outputs, RunError> {
         self.check_states(store)?;
         self.device.check()?;
@@ -324,7 +344,7 @@ impl GpuPrepared {
             self.poison()?;
         }
         self.device.guarded(&|| "inputs".to_owned(), || self.upload(inputs))??;
-        self.device.guarded(&|| "a run".to_owned(), || self.submit(store, stopwatch))??;
+        self.device.guarded(&|| "a run".to_owned(), || self.submit(store, stopwatch, stop))??;
         let outputs = self.read_back(store)?;
         if self.checks == Checks::Poison {
             self.check_guards()?;

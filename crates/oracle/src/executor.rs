@@ -4,8 +4,8 @@ use crate::array::Array;
 use crate::ops;
 use crate::store::OracleStore;
 use reformer_tensor::{
-    Backend, BackendError, Checks, Inputs, Instruction, Location, Outputs, Plan, Prepared, Program, RunError, Store,
-    ValueId,
+    Backend, BackendError, Checks, Inputs, Instruction, Location, Outputs, Plan, Prepared, Program, RunError, StopWish,
+    Store, ValueId,
 };
 
 /// The float64 oracle.
@@ -52,6 +52,10 @@ struct OraclePrepared {
 
 impl Prepared for OraclePrepared {
     fn run(&mut self, store: &mut dyn Store, inputs: &Inputs) -> Result<Outputs, RunError> {
+        self.run_until(store, inputs, &|| false)
+    }
+
+    fn run_until(&mut self, store: &mut dyn Store, inputs: &Inputs, stop: &StopWish) -> Result<Outputs, RunError> {
         let foreign = || BackendError::Device("the store belongs to another backend".to_owned());
         let store = store.as_any_mut().downcast_mut::<OracleStore>().ok_or_else(foreign)?;
         for spec in &self.plan.program.states {
@@ -61,6 +65,9 @@ impl Prepared for OraclePrepared {
         self.inputs = self.read_inputs(inputs)?;
         self.slots = vec![None; self.plan.slots.len()];
         for step in 0..self.plan.schedule.len() {
+            if stop() {
+                return Err(RunError::Stopped);
+            }
             let instruction = self.plan.program.instructions[self.plan.schedule[step]].clone();
             self.instruction(&instruction, store)?;
         }

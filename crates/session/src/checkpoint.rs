@@ -3,7 +3,7 @@
 
 use crate::config::read_value;
 use crate::tensors::{LARGEST_HEADER, TensorSpec, parameters_sha256, read_tensors, sha256, tensor_bytes};
-use crate::{SessionError, files, json};
+use crate::{Belonging, RunFolder, SessionError, files, json};
 use reformer_tensor::Store;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -19,10 +19,13 @@ pub(crate) const OPTIMIZER: &str = "optimizer.safetensors";
 pub(crate) const STATE: &str = "state.json";
 /// A state has about a kilobyte: two hashes, some counters, the last losses.
 const LARGEST_STATE: u64 = 1 << 20;
-/// The most states that an optimizer keeps for a parameter; AdamW keeps two.
-const MOST_OPTIMIZER_STATES: u64 = 4;
 /// Hexadecimal digits of a SHA-256.
 const SHA256_DIGITS: usize = 64;
+
+/// Whether it can be a hash.
+pub(crate) fn is_sha256(text: &str) -> bool {
+    text.len() == SHA256_DIGITS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
 
 /// The size and hash that a file of a checkpoint must have.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -50,6 +53,9 @@ pub struct SavedState<T> {
     pub model: FileRecord,
     /// `optimizer.safetensors`.
     pub optimizer: FileRecord,
+    /// Which tokenizer and which model the parameters belong to; older checkpoints don't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub belongs_to: Option<Belonging>,
     /// What the trainer needs to go on.
     pub trainer: T,
 }
@@ -94,12 +100,17 @@ impl Checkpoint {
         if state.step != self.step {
             return Err(damaged(format!("`step` is {} in the folder of step {}", state.step, self.step)));
         }
-        for (field, hash) in [
+        let mut hashes = vec![
             ("parameters_sha256", &state.parameters_sha256),
             ("model.sha256", &state.model.sha256),
             ("optimizer.sha256", &state.optimizer.sha256),
-        ] {
-            if hash.len() != SHA256_DIGITS || !hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        ];
+        if let Some(belonging) = &state.belongs_to {
+            hashes.push(("belongs_to.model_sha256", &belonging.model_sha256));
+            hashes.extend(belonging.tokenizer.iter().map(|own| ("belongs_to.tokenizer.sha256", &own.sha256)));
+        }
+        for (field, hash) in hashes {
+            if !is_sha256(hash) {
                 return Err(damaged(format!("`{field}` is {hash:?}, no SHA-256 of {SHA256_DIGITS} digits")));
             }
         }
@@ -111,36 +122,55 @@ impl Checkpoint {
         SessionError::damaged(&self.path.join(STATE), message)
     }
 
-    /// Checks size and hash of every file.
+    /// Checks size and hash of every file: whether a run can go on from here.
     ///
     /// # Errors
     /// [`SessionError::Damaged`] naming the file.
     pub fn verify(&self) -> Result<(), SessionError> {
-        let state = self.state::<Value>()?;
-        for (name, record) in [(PARAMETERS, &state.model), (OPTIMIZER, &state.optimizer)] {
-            let path = self.path.join(name);
-            let (file, bytes) = files::open(&path).map_err(|unusable| unusable.in_checkpoint(&path))?;
-            if bytes != record.bytes {
-                return Err(SessionError::damaged(&path, format!("it has {bytes} bytes, {} were saved", record.bytes)));
-            }
-            if sha256(file, bytes).map_err(SessionError::file("read", &path))? != record.sha256 {
-                return Err(SessionError::damaged(&path, "its SHA-256 is not the one that was saved"));
-            }
+        self.verify_parameters()?;
+        self.verify_file(OPTIMIZER, &self.state::<Value>()?.optimizer)
+    }
+
+    /// Checks the state, and size and hash of the parameters: all that is needed to talk to the model or to measure it.
+    ///
+    /// # Errors
+    /// [`SessionError::Damaged`] naming the file.
+    pub fn verify_parameters(&self) -> Result<(), SessionError> {
+        self.verify_file(PARAMETERS, &self.state::<Value>()?.model)
+    }
+
+    fn verify_file(&self, name: &str, record: &FileRecord) -> Result<(), SessionError> {
+        let path = self.path.join(name);
+        let (file, bytes) = files::open(&path).map_err(|unusable| unusable.in_checkpoint(&path))?;
+        if bytes != record.bytes {
+            return Err(SessionError::damaged(&path, format!("it has {bytes} bytes, {} were saved", record.bytes)));
+        }
+        if sha256(file, bytes).map_err(SessionError::file("read", &path))? != record.sha256 {
+            return Err(SessionError::damaged(&path, "its SHA-256 is not the one that was saved"));
         }
         Ok(())
     }
 
-    /// Whether the files are small enough for a model with these parameters. One that is missing is not: it is found later.
-    pub(crate) fn check_sizes(&self, parameters: &[TensorSpec]) -> Result<(), SessionError> {
-        let expected = tensor_bytes(parameters);
-        for (name, states) in [(PARAMETERS, 1), (OPTIMIZER, MOST_OPTIMIZER_STATES)] {
-            let path = self.path.join(name);
-            let most = expected.saturating_mul(states).saturating_add(LARGEST_HEADER);
-            let bytes = fs::metadata(&path).map_or(0, |metadata| metadata.len());
-            if bytes > most {
-                let message = format!("it has {bytes} bytes, and a model as in config.json at most {most}");
-                return Err(SessionError::damaged(&path, message));
-            }
+    /// Whether `config.json` and `tokenizer.json` of `run` are those that the parameters were trained with; false where the checkpoint,
+    /// an older one, doesn't say.
+    ///
+    /// # Errors
+    /// [`SessionError::Format`] that names the file, the field, both values and what to do.
+    pub fn belongs_to(&self, run: &RunFolder, found: &Belonging) -> Result<bool, SessionError> {
+        match self.state::<Value>()?.belongs_to {
+            Some(own) => own.check(run, &format!("step-{}", self.step), found).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether the file of the parameters is small enough for a model with these. One that is missing is not: it is found later.
+    pub(crate) fn check_size(&self, parameters: &[TensorSpec]) -> Result<(), SessionError> {
+        let path = self.path.join(PARAMETERS);
+        let most = tensor_bytes(parameters).saturating_add(LARGEST_HEADER);
+        let bytes = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        if bytes > most {
+            let message = format!("it has {bytes} bytes, and a model as in config.json at most {most}");
+            return Err(SessionError::damaged(&path, message));
         }
         Ok(())
     }

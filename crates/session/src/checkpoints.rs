@@ -5,11 +5,11 @@
 //! `.new-*` was not finished, `.gone-step-N` is being deleted, `.old-step-N` was being replaced. [`Checkpoints::clean`]
 //! finishes or undoes what a kill has left.
 
-use crate::SessionError;
 use crate::checkpoint::{Checkpoint, FORMAT, FileRecord, OPTIMIZER, PARAMETERS, STATE, SavedState};
 use crate::durable::{remove, rename, sync_folder};
 use crate::run::numbered;
 use crate::tensors::{TensorSpec, parameters_sha256, write_tensors};
+use crate::{Belonging, SessionError};
 use reformer_tensor::Store;
 use serde::Serialize;
 use serde_json::Value;
@@ -35,6 +35,8 @@ pub struct Snapshot<'a, T> {
     pub parameters: &'a [TensorSpec],
     /// The states that are the optimizer's.
     pub optimizer: &'a [TensorSpec],
+    /// Which tokenizer and which model they belong to.
+    pub belongs_to: Option<&'a Belonging>,
     /// What the trainer needs to go on.
     pub trainer: &'a T,
 }
@@ -82,16 +84,17 @@ impl Checkpoints {
         }
     }
 
-    /// As [`Checkpoints::newest`], but files that are larger than a model with these parameters has are refused before they are
-    /// read: to find out that the rest of them is right, too, may take hours.
+    /// The newest checkpoint, with nothing verified but what a model with these parameters is made of. A file that is larger than
+    /// that is refused before it is read: to find out that the rest of it is right, too, may take hours.
     ///
     /// # Errors
-    /// As there.
-    pub fn newest_of(&self, parameters: &[TensorSpec]) -> Result<Option<Checkpoint>, SessionError> {
-        if let Some(newest) = self.all()?.pop() {
-            newest.check_sizes(parameters).map_err(|error| self.advise(error, &newest))?;
+    /// As [`Checkpoints::newest`].
+    pub fn newest_model(&self, parameters: &[TensorSpec]) -> Result<Option<Checkpoint>, SessionError> {
+        let Some(newest) = self.all()?.pop() else { return Ok(None) };
+        match newest.check_size(parameters).and_then(|()| newest.verify_parameters()) {
+            Ok(()) => Ok(Some(newest)),
+            Err(error) => Err(self.advise_model(error, &newest)),
         }
-        self.newest()
     }
 
     /// The newest checkpoint that is whole, whatever lies above it.
@@ -166,6 +169,7 @@ impl Checkpoints {
             parameters_sha256: parameters_sha256(store, snapshot.parameters)?,
             model: write(PARAMETERS, snapshot.parameters)?,
             optimizer: write(OPTIMIZER, snapshot.optimizer)?,
+            belongs_to: snapshot.belongs_to.cloned(),
             trainer: snapshot.trainer,
         };
         write_state(&unfinished.path().join(STATE), &state)?;
@@ -219,12 +223,27 @@ impl Checkpoints {
     /// advice already, stay what they are.
     #[must_use]
     pub fn advise(&self, error: SessionError, damaged: &Checkpoint) -> SessionError {
+        self.advise_with(error, damaged, Checkpoint::verify)
+    }
+
+    /// As [`Checkpoints::advise`], where the parameters are all that is needed.
+    #[must_use]
+    pub fn advise_model(&self, error: SessionError, damaged: &Checkpoint) -> SessionError {
+        self.advise_with(error, damaged, Checkpoint::verify_parameters)
+    }
+
+    fn advise_with(
+        &self,
+        error: SessionError,
+        damaged: &Checkpoint,
+        verify: fn(&Checkpoint) -> Result<(), SessionError>,
+    ) -> SessionError {
         let SessionError::Damaged { path, message, advice } = error else { return error };
         if !advice.is_empty() {
             return SessionError::Damaged { path, message, advice };
         }
         let older = |all: Vec<Checkpoint>| {
-            all.into_iter().rev().find(|other| other.step() < damaged.step() && other.verify().is_ok())
+            all.into_iter().rev().find(|other| other.step() < damaged.step() && verify(other).is_ok())
         };
         let advice = match self.all().map(older) {
             Ok(Some(good)) => format!(

@@ -89,7 +89,7 @@ fn is_config(path: &Path) -> bool {
 }
 
 fn is_name_of_run(entry: &Path) -> bool {
-    let names = ["config.json", "tokenizer.json", "metrics.jsonl", "loss.svg", "checkpoints"];
+    let names = ["config.json", "tokenizer.json", "trained-on.txt", "metrics.jsonl", "loss.svg", "checkpoints"];
     entry.file_name().is_some_and(|name| names.iter().any(|known| name == *known))
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong in a session: every message names the file, the field or the value, and what to do. No error of training.
 
 use crate::sampling::SamplingError;
+use reformer_model::ConfigError;
 use reformer_tensor::{BackendError, PlanError, RunError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -90,6 +91,9 @@ pub enum SessionError {
         /// The place in row-major order.
         at: usize,
     },
+    /// A field of the model's config has an impossible value.
+    #[error(transparent)]
+    Model(ConfigError),
     /// A tokenizer can't be trained or used.
     #[error("tokenizer: {0}")]
     Tokenizer(String),

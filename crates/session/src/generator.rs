@@ -3,7 +3,9 @@
 use crate::{Sampler, SessionError};
 use reformer_model::{ModelConfig, evaluation_inputs, record};
 use reformer_tensor::op::NO_ROW;
-use reformer_tensor::{Backend, Checks, HostData, HostTensor, Inputs, Plan, PlanOptions, Prepared, Store, shape};
+use reformer_tensor::{
+    Backend, Checks, HostData, HostTensor, Inputs, Plan, PlanOptions, Prepared, RunError, Store, shape,
+};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -23,6 +25,7 @@ pub struct Generator {
     rows: Vec<Row>,
     max_positions: usize,
     vocabulary: usize,
+    stop: fn() -> bool,
 }
 
 struct AppendPlan {
@@ -133,12 +136,19 @@ impl Generator {
             rows: vec![Row::default(); batch],
             max_positions: config.max_positions,
             vocabulary: config.vocabulary,
+            stop: || false,
         })
     }
 
     /// Draws only from the first `vocabulary` tokens: a model may have room for more than its tokenizer knows.
     pub fn limit_vocabulary(&mut self, vocabulary: usize) {
         self.vocabulary = self.vocabulary.min(vocabulary);
+    }
+
+    /// From now on `stop` is asked while tokens are read: a long prompt takes minutes. Then rows are empty, and the call that read ends with
+    /// [`RunError::Stopped`]; [`Generator::generate`] ends with [`Stop::Interrupted`].
+    pub fn stop_when(&mut self, stop: fn() -> bool) {
+        self.stop = stop;
     }
 
     /// The most tokens of a row.
@@ -274,7 +284,13 @@ impl Generator {
         mut on_token: impl FnMut(u32) -> ControlFlow<()>,
     ) -> Result<Generation, SessionError> {
         let start = Instant::now();
-        self.append(row, prompt)?;
+        match self.append(row, prompt) {
+            Err(SessionError::Run(RunError::Stopped)) => {
+                let (stop, prefill_seconds) = (Stop::Interrupted, start.elapsed().as_secs_f64());
+                return Ok(Generation { tokens: Vec::new(), stop, prefill_seconds, decode_seconds: 0.0, decoded: 0 });
+            }
+            appended => _ = appended?,
+        }
         if self.tokens(row)?.is_empty() {
             return Err(SessionError::EmptyPrompt);
         }
@@ -291,7 +307,10 @@ impl Generator {
                 if self.tokens(row)?.len() >= self.max_positions {
                     break Stop::MaxPositions;
                 }
-                self.append(row, &[last])?;
+                match self.append(row, &[last]) {
+                    Err(SessionError::Run(RunError::Stopped)) => break Stop::Interrupted,
+                    appended => _ = appended?,
+                }
                 decoded += 1;
             }
             let logits = self.logits(row)?;
@@ -367,7 +386,7 @@ impl Generator {
         {
             self.inputs.insert(name.to_owned(), HostTensor::u32(shape![data.len()], data));
         }
-        let mut outputs = prepared.run(self.store.as_mut(), &self.inputs)?;
+        let mut outputs = prepared.run_until(self.store.as_mut(), &self.inputs, &self.stop)?;
         let logits = match outputs.remove("logits").map(|tensor| tensor.data) {
             Some(HostData::F32(logits)) => logits,
             // The oracle's.

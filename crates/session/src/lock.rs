@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
+/// The file.
+pub(crate) const NAME: &str = "lock";
 /// Bytes of a lock that are read: more than the number of a process has.
 const LONGEST_HOLDER: u64 = 32;
 
@@ -20,7 +22,7 @@ impl RunLock {
     /// # Errors
     /// [`SessionError::Locked`] if a process holds it.
     pub(crate) fn take(folder: &Path) -> Result<Self, SessionError> {
-        let path = folder.join("lock");
+        let path = folder.join(NAME);
         let fail = || SessionError::file("lock", &path);
         // A lock is written to: whatever a link leads to would be lost; and a pipe never ends.
         if let Ok(metadata) = fs::symlink_metadata(&path)

@@ -3,7 +3,7 @@
 use crate::config::LARGEST_CONFIG;
 use crate::durable::write_atomically;
 use crate::files::Unusable;
-use crate::{Checkpoints, RunConfig, RunLock, SessionError, Tokenizer, TrainedOn, files};
+use crate::{Checkpoints, RunConfig, RunLock, SessionError, Tokenizer, TrainedOn, files, lock};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -127,6 +127,27 @@ impl RunFolder {
     /// [`SessionError::Locked`] if another process holds it.
     pub fn lock(&self) -> Result<RunLock, SessionError> {
         RunLock::take(&self.path)
+    }
+
+    /// Removes what a run that never trained has left: its config, tokenizer, lock and the folder itself. Nothing is removed of a run that
+    /// has checkpoints or lines in `metrics.jsonl`, nor anything that is none of a run's own files.
+    pub fn remove_if_untrained(&self) {
+        let has_lines = fs::metadata(self.metrics_path()).is_ok_and(|metadata| metadata.len() > 0);
+        if has_lines || fs::symlink_metadata(self.path.join("checkpoints")).is_ok() {
+            return;
+        }
+        let own = [
+            self.config_path(),
+            self.tokenizer_path(),
+            self.trained_on_path(),
+            self.metrics_path(),
+            self.path.join(lock::NAME),
+        ];
+        // What can't be removed stays, and so does the folder then.
+        for path in own {
+            let _ = fs::remove_file(path);
+        }
+        let _ = fs::remove_dir(&self.path);
     }
 
     /// Reads the config.

@@ -6,8 +6,10 @@ use reformer_model::ModelConfig;
 use reformer_tensor::{BackendError, DType, HostData, HostTensor, Shape, Store};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -100,15 +102,33 @@ pub(crate) fn write_tensors(
 /// known to be right.
 pub(crate) fn read_tensors(path: &Path, specs: &[TensorSpec], store: &mut dyn Store) -> Result<(), SessionError> {
     let (file, length) = files::open(path).map_err(|unusable| unusable.in_checkpoint(path))?;
-    read_from(file, length, specs, store).map_err(|fault| match fault {
-        Fault::Lie(message) => SessionError::damaged(path, message),
-        Fault::OtherModel(message) => SessionError::damaged_with(path, message, OTHER_MODEL.to_owned()),
-        Fault::Io(error) => match error.kind() {
-            ErrorKind::UnexpectedEof => SessionError::damaged(path, "it became shorter while it was read"),
-            _ => SessionError::file("read", path)(error),
-        },
-        Fault::Session(error) => error,
-    })
+    read_from(file, length, specs, store).map_err(|fault| fault.of(path))
+}
+
+/// What the header of a file says beside its tensors.
+pub(crate) fn read_metadata(path: &Path) -> Result<BTreeMap<String, String>, SessionError> {
+    let (mut file, length) = files::open(path).map_err(|unusable| unusable.in_checkpoint(path))?;
+    let (metadata, _) = read_header(&mut file, length).map_err(|fault| fault.of(path))?;
+    Ok(metadata.metadata().iter().flatten().map(|(name, text)| (name.clone(), text.clone())).collect())
+}
+
+/// Copies a file of tensors, with a header that says this beside them, and waits until it is on disk.
+pub(crate) fn copy_with_metadata(from: &Path, to: &Path, said: BTreeMap<String, String>) -> Result<(), SessionError> {
+    let (mut file, length) = files::open(from).map_err(|unusable| unusable.in_checkpoint(from))?;
+    let (metadata, start) = read_header(&mut file, length).map_err(|fault| fault.of(from))?;
+    let tensors =
+        metadata.offset_keys().into_iter().filter_map(|name| Some((name.clone(), metadata.info(&name)?.clone())));
+    let described = Metadata::new(Some(said.into_iter().collect()), tensors.collect())
+        .map_err(|error| SessionError::damaged(from, error.to_string()))?;
+    // By way of a value, whose keys are in order: the same weights give the same file.
+    let described = serde_json::to_value(&described).map_err(|error| SessionError::format(to, error.to_string()))?;
+    let header = header_bytes(&described).map_err(|message| SessionError::format(to, message))?;
+    let fail = || SessionError::file("write", to);
+    let mut out = File::create(to).map_err(fail())?;
+    out.write_all(&(header.len() as u64).to_le_bytes()).and_then(|()| out.write_all(&header)).map_err(fail())?;
+    file.seek(SeekFrom::Start(start)).map_err(SessionError::file("read", from))?;
+    std::io::copy(&mut file, &mut out).map_err(fail())?;
+    out.sync_all().map_err(fail())
 }
 
 fn read_from(
@@ -185,6 +205,21 @@ enum Fault {
     Session(SessionError),
 }
 
+impl Fault {
+    /// As the error of a file.
+    fn of(self, path: &Path) -> SessionError {
+        match self {
+            Fault::Lie(message) => SessionError::damaged(path, message),
+            Fault::OtherModel(message) => SessionError::damaged_with(path, message, OTHER_MODEL.to_owned()),
+            Fault::Io(error) => match error.kind() {
+                ErrorKind::UnexpectedEof => SessionError::damaged(path, "it became shorter while it was read"),
+                _ => SessionError::file("read", path)(error),
+            },
+            Fault::Session(error) => error,
+        }
+    }
+}
+
 impl From<std::io::Error> for Fault {
     fn from(error: std::io::Error) -> Self {
         Fault::Io(error)
@@ -252,7 +287,11 @@ fn header(specs: &[&TensorSpec]) -> Result<Vec<u8>, String> {
         (spec.name.clone(), info)
     });
     let metadata = Metadata::new(None, tensors.collect()).map_err(|error| error.to_string())?;
-    let mut header = serde_json::to_vec(&metadata).map_err(|error| error.to_string())?;
+    header_bytes(&metadata)
+}
+
+fn header_bytes(metadata: &impl Serialize) -> Result<Vec<u8>, String> {
+    let mut header = serde_json::to_vec(metadata).map_err(|error| error.to_string())?;
     header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
     Ok(header)
 }
@@ -292,7 +331,7 @@ fn little_endian(data: &[f32]) -> Cow<'_, [u8]> {
     }
 }
 
-fn hexadecimal(hash: Sha256) -> String {
+pub(crate) fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

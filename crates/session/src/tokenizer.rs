@@ -5,8 +5,10 @@
 //! (the literal text `<user>` becomes ordinary tokens), and decoding skips them.
 
 use crate::durable::write_atomically;
+use crate::tensors::hexadecimal;
 use crate::{SessionError, files, json};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
 use tokenizers::models::TrainerWrapper;
@@ -199,6 +201,28 @@ impl Tokenizer {
         Ok(Self { kind: Kind::BytePair(Box::new(library)), pieces })
     }
 
+    /// SHA-256 of what it does: its kind, the bytes of every token in order of their ids, and the pairs that are merged, in order.
+    /// How a file spells that, blanks and all, is not in it.
+    ///
+    /// # Errors
+    /// [`SessionError::Tokenizer`] if the library fails.
+    pub fn sha256(&self) -> Result<String, SessionError> {
+        let mut hash = Sha256::new_with_prefix(self.kind());
+        let mut add = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        };
+        self.pieces.iter().for_each(|piece| add(piece));
+        if let Kind::BytePair(library) = &self.kind {
+            let file: Value = serde_json::from_str(&library.to_string(false).map_err(from_library)?)
+                .map_err(|error| SessionError::Tokenizer(error.to_string()))?;
+            for merge in file.pointer("/model/merges").and_then(Value::as_array).into_iter().flatten() {
+                add(merge_parts(merge).join(" ").as_bytes());
+            }
+        }
+        Ok(hexadecimal(hash))
+    }
+
     /// Tokens in the vocabulary, special ones included.
     pub fn vocabulary(&self) -> usize {
         self.pieces.len()
@@ -370,15 +394,20 @@ fn pieces(file: &Value) -> Result<Vec<Vec<u8>>, String> {
     }
     let merges = file.pointer("/model/merges").and_then(Value::as_array).ok_or("`model.merges` is missing")?;
     for merge in merges {
-        let joined = match merge {
-            Value::Array(parts) => parts.iter().filter_map(Value::as_str).collect(),
-            other => other.as_str().unwrap_or_default().replace(' ', ""),
-        };
+        let joined = merge_parts(merge).concat();
         if SPECIAL_TOKENS.contains(&joined.as_str()) {
             return Err(format!("`model.merges` makes the special token {joined:?} out of text"));
         }
     }
     Ok(pieces)
+}
+
+/// The two parts of a merge, which files write as a list or with a blank between them; no letter of a byte is a blank.
+fn merge_parts(merge: &Value) -> Vec<&str> {
+    match merge {
+        Value::Array(parts) => parts.iter().filter_map(Value::as_str).collect(),
+        other => other.as_str().unwrap_or_default().split(' ').collect(),
+    }
 }
 
 /// Byte-level files spell each byte as a visible letter: printable Latin-1 as itself, the others as U+0100 and on.

@@ -6,8 +6,8 @@ use models::{config, random_store};
 use reformer_cpu::Cpu;
 use reformer_model::{LayerKind, ModelConfig};
 use reformer_session::{
-    Conversation, LoadedModel, ReplyOptions, RunConfig, RunFolder, SamplingOptions, SessionError, Snapshot, Speaker,
-    Stop, Tokenizer, parameter_specs,
+    Changes, Conversation, LoadedModel, ReplyOptions, RunConfig, RunFolder, SamplingOptions, SessionError, Snapshot,
+    Speaker, Stop, Tokenizer, parameter_specs,
 };
 use reformer_tensor::{DType, HostTensor};
 use serde_json::{Value, json};
@@ -37,8 +37,14 @@ fn run(folder: &tempfile::TempDir, config: &ModelConfig) -> RunFolder {
     }
     store.write("head.bias", &HostTensor::f32(reformer_tensor::shape![config.vocabulary], bias)).unwrap();
     let parameters = parameter_specs(config);
-    let snapshot =
-        Snapshot { step: 7, evaluation_loss: None, parameters: &parameters, optimizer: &[], trainer: &json!({}) };
+    let snapshot = Snapshot {
+        step: 7,
+        evaluation_loss: None,
+        parameters: &parameters,
+        optimizer: &[],
+        belongs_to: None,
+        trainer: &json!({}),
+    };
     run.checkpoints().save(store.as_ref(), &snapshot).unwrap();
     run
 }
@@ -50,7 +56,7 @@ fn options(max_tokens: usize) -> ReplyOptions {
 
 fn conversation(folder: &tempfile::TempDir, max_tokens: usize) -> Conversation {
     let run = run(folder, &small());
-    let model = LoadedModel::open(&run, &cpu()).unwrap();
+    let model = LoadedModel::open(&run, &cpu(), &Changes::default()).unwrap();
     Conversation::new(model, &cpu(), options(max_tokens)).unwrap()
 }
 
@@ -71,7 +77,7 @@ fn say(conversation: &mut Conversation, text: &str) -> reformer_session::Reply {
 fn a_model_is_loaded_with_all_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let run = run(&folder, &small());
-    let model = LoadedModel::open(&RunFolder::open(run.path()).unwrap(), &cpu()).unwrap();
+    let model = LoadedModel::open(&RunFolder::open(run.path()).unwrap(), &cpu(), &Changes::default()).unwrap();
     assert_eq!((model.step, &model.config.model, model.tokenizer.vocabulary()), (7, &small(), 260));
     let names: Vec<String> = parameter_specs(&small()).into_iter().map(|spec| spec.name).collect();
     assert_eq!(model.store.names(), names);
@@ -83,7 +89,7 @@ fn a_model_is_loaded_with_all_it_is() {
 fn what_is_missing_or_does_not_belong_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let run = run(&folder, &small());
-    let open = || match LoadedModel::open(&run, &cpu()) {
+    let open = || match LoadedModel::open(&run, &cpu(), &Changes::default()) {
         Ok(_) => panic!("expected an error"),
         Err(error) => error.to_string(),
     };
@@ -150,7 +156,8 @@ fn undo_leaves_no_trace_in_the_model() {
         ReplyOptions { sampling: SamplingOptions { temperature: 0.0, ..SamplingOptions::default() }, ..options(8) };
     let folder = tempfile::tempdir().unwrap();
     let run = run(&folder, &small());
-    let start = || Conversation::new(LoadedModel::open(&run, &cpu()).unwrap(), &cpu(), greedy.clone()).unwrap();
+    let open = || LoadedModel::open(&run, &cpu(), &Changes::default()).unwrap();
+    let start = || Conversation::new(open(), &cpu(), greedy.clone()).unwrap();
     let (mut straight, mut detour) = (start(), start());
     for text in ["one", "two"] {
         say(&mut detour, "elsewhere");
@@ -248,7 +255,7 @@ fn a_reply_ends_before_a_stop_text() {
     let expected = whole.split(&stop).next().unwrap();
     let options = ReplyOptions { stop_texts: vec!["never said".to_owned(), stop.clone()], ..options(40) };
     let folder = tempfile::tempdir().unwrap();
-    let model = LoadedModel::open(&run(&folder, &small()), &cpu()).unwrap();
+    let model = LoadedModel::open(&run(&folder, &small()), &cpu(), &Changes::default()).unwrap();
     let mut stopped = Conversation::new(model, &cpu(), options).unwrap();
     let reply = say(&mut stopped, "hello");
     assert_eq!((reply.text.as_str(), reply.stop), (expected, Stop::Text), "{whole:?} without {stop:?}");
@@ -271,7 +278,7 @@ fn a_transcript_takes_no_name_that_is_taken() {
 fn a_store_of_another_backend_state_is_refused() {
     let mut model = {
         let folder = tempfile::tempdir().unwrap();
-        LoadedModel::open(&run(&folder, &small()), &cpu()).unwrap()
+        LoadedModel::open(&run(&folder, &small()), &cpu(), &Changes::default()).unwrap()
     };
     model.store.declare("layer.000.cache.keys", reformer_tensor::shape![1], DType::F32).unwrap();
     let error = match model.into_generator(&cpu(), 1) {

@@ -40,8 +40,14 @@ fn filled(seed: u64) -> Box<dyn Store> {
 
 fn save(checkpoints: &Checkpoints, step: u64, evaluation_loss: Option<f64>) -> Checkpoint {
     let (parameters, optimizer) = (parameters(), optimizer());
-    let snapshot =
-        Snapshot { step, evaluation_loss, parameters: &parameters, optimizer: &optimizer, trainer: &POSITION };
+    let snapshot = Snapshot {
+        step,
+        evaluation_loss,
+        parameters: &parameters,
+        optimizer: &optimizer,
+        belongs_to: None,
+        trainer: &POSITION,
+    };
     checkpoints.save(filled(step).as_ref(), &snapshot).unwrap()
 }
 
@@ -143,8 +149,14 @@ fn a_number_that_is_none_is_not_saved_and_leaves_nothing() {
     bias[3] = f32::NAN;
     store.write("layer.000.bias", &HostTensor::f32(shape![5], bias)).unwrap();
     let (parameters, optimizer) = (parameters(), optimizer());
-    let snapshot =
-        Snapshot { step: 20, evaluation_loss: None, parameters: &parameters, optimizer: &optimizer, trainer: &() };
+    let snapshot = Snapshot {
+        step: 20,
+        evaluation_loss: None,
+        parameters: &parameters,
+        optimizer: &optimizer,
+        belongs_to: None,
+        trainer: &(),
+    };
     let error = checkpoints.save(store.as_ref(), &snapshot).unwrap_err().to_string();
     assert_eq!(error, "the checkpoint of step 20 was not saved: `layer.000.bias` holds NaN at element 3");
     assert_eq!(names(good.path().parent().unwrap()), ["step-10"]);

@@ -11,6 +11,9 @@ pub type Inputs = BTreeMap<String, HostTensor>;
 /// What a run hands back: the program's outputs by name.
 pub type Outputs = BTreeMap<String, HostTensor>;
 
+/// Whether somebody wants what is going on to stop. Asked often and from any thread, so it must be quick: a flag that is looked at.
+pub type StopWish = dyn Fn() -> bool + Sync;
+
 /// The scratch of a program that a backend can't run at all: more than any machine has, and sums of it fit 64 bits.
 pub const IMPOSSIBLE_BYTES: u64 = u64::MAX / 4;
 
@@ -131,6 +134,9 @@ pub enum RunError {
         /// The slot.
         slot: usize,
     },
+    /// Somebody wanted it to stop.
+    #[error("stopped")]
+    Stopped,
     /// The store and the plan don't belong together.
     #[error(transparent)]
     Backend(#[from] BackendError),
@@ -204,7 +210,15 @@ pub trait Prepared {
     /// # Errors
     /// See [`RunError`].
     fn run(&mut self, store: &mut dyn Store, inputs: &Inputs) -> Result<Outputs, RunError>;
-    /// The same, and the seconds that each instruction of the plan's schedule took, in its order. Measuring may slow the run, and
+    /// The same, but `stop` is asked before each instruction (or as often as the backend can), so that a run of minutes ends within
+    /// one of them. Changes no bit.
+    ///
+    /// # Errors
+    /// [`RunError::Stopped`] if it says so; else as [`Prepared::run`].
+    fn run_until(&mut self, store: &mut dyn Store, inputs: &Inputs, stop: &StopWish) -> Result<Outputs, RunError> {
+        if stop() { Err(RunError::Stopped) } else { self.run(store, inputs) }
+    }
+    /// As [`Prepared::run`], and the seconds that each instruction of the plan's schedule took, in its order. Measuring may slow the run, and
     /// changes no bit. Empty where the backend can't measure.
     ///
     /// # Errors

@@ -28,7 +28,9 @@ mod program;
 mod shape;
 
 pub use alive::LiveValue;
-pub use backend::{Backend, BackendError, Checks, IMPOSSIBLE_BYTES, Inputs, Outputs, Prepared, RunError, Store};
+pub use backend::{
+    Backend, BackendError, Checks, IMPOSSIBLE_BYTES, Inputs, Outputs, Prepared, RunError, StopWish, Store,
+};
 pub use dtype::DType;
 pub use error::{PlanError, RecordError};
 pub use host::{HostData, HostTensor};

@@ -55,6 +55,10 @@ pub struct TrainingConfig {
     pub evaluate_every: u64,
     /// Steps between checkpoints.
     pub save_every: u64,
+    /// What `evaluate_every` was when the run began, where that is another by now: the part of the split that is evaluated has the size
+    /// that it had then, so that its losses can be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_evaluate_every: Option<u64>,
     /// The run whose parameters this one started from.
     pub init_from: Option<StoredPath>,
 }
@@ -122,6 +126,7 @@ impl TrainingConfig {
             seed,
             evaluate_every: between,
             save_every: between,
+            first_evaluate_every: None,
             init_from: None,
         }
     }
@@ -167,6 +172,7 @@ impl TrainingConfig {
             ("warmup", self.warmup),
             ("evaluate_every", self.evaluate_every),
             ("save_every", self.save_every),
+            ("first_evaluate_every", self.first_evaluate_every.unwrap_or(1)),
         ];
         for (field, value) in counts {
             if value == 0 || value > MOST_STEPS {
@@ -235,15 +241,6 @@ pub(crate) fn model_differences(run: &ModelConfig, wanted: &ModelConfig) -> Vec<
     let mut found = Vec::new();
     compare("model".to_owned(), &plain(run), &plain(wanted), &mut found);
     found
-}
-
-/// Refuses to resume a run with another config.
-///
-/// # Errors
-/// [`TrainError::Differs`] with every field that differs.
-pub fn refuse_differences(run: &RunFolder, config: &RunConfig, wanted: &RunConfig) -> Result<(), TrainError> {
-    let differences = differences(config, wanted);
-    if differences.is_empty() { Ok(()) } else { Err(TrainError::Differs { run: run.path().to_owned(), differences }) }
 }
 
 fn compare(field: String, run: &Value, wanted: &Value, found: &mut Vec<Difference>) {

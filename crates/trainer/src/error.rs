@@ -46,11 +46,59 @@ pub enum TrainError {
         /// Every field that differs.
         differences: Vec<Difference>,
     },
+    /// A run that is done is to have fewer steps.
+    #[error(
+        "the run {run} has its {done} steps, --steps {asked} are fewer: name more to go on, or start a new run",
+        run = run.display()
+    )]
+    FewerSteps {
+        /// The run's folder.
+        run: PathBuf,
+        /// Steps that it has.
+        done: u64,
+        /// Steps that were asked for.
+        asked: u64,
+    },
+    /// Weights alone can't be trained on.
+    #[error(
+        "{run} holds exported weights: there are no checkpoints with the optimizer's state to go on from. Start a new run from \
+         them with --init-from, in a folder of its own",
+        run = run.display()
+    )]
+    Exported {
+        /// The folder.
+        run: PathBuf,
+    },
     /// There is nothing to learn from, or to evaluate on.
     #[error("the {split} split holds no text that is scored: give it at least one turn with text, or two bytes")]
     NoText {
         /// `train`, `dev`, `test`, or whatever was evaluated.
         split: String,
+    },
+    /// Of text without a byte there are no figures.
+    #[error("the {split} split has no byte of text: there is nothing to measure")]
+    NothingToMeasure {
+        /// Whatever was evaluated.
+        split: String,
+    },
+    /// A loss that no figure can be computed from.
+    #[error(
+        "the loss on the {split} split is {loss} nats a token, beyond all figures: the parameters have diverged; take an older checkpoint, or \
+         train anew with a lower --learning-rate"
+    )]
+    Unmeasurable {
+        /// Whatever was evaluated.
+        split: String,
+        /// Its loss.
+        loss: f64,
+    },
+    /// Somebody wanted an evaluation to stop.
+    #[error("stopped after {done} of {all} tokens: nothing was measured")]
+    Stopped {
+        /// Tokens that had been run.
+        done: u64,
+        /// Tokens that there are.
+        all: u64,
     },
     /// The tokens of the corpus are not the model's.
     #[error(

@@ -5,7 +5,7 @@ use crate::batch::Batch;
 use crate::packing::{Packing, Piece, cut, shuffle};
 use crate::{Example, TrainError};
 use reformer_model::{ModelConfig, evaluation_inputs, record};
-use reformer_tensor::{Backend, Checks, DType, Inputs, Key, Plan, PlanOptions, Prepared, RunError, Store};
+use reformer_tensor::{Backend, Checks, DType, Inputs, Key, Plan, PlanOptions, Prepared, RunError, StopWish, Store};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_2;
 
@@ -31,13 +31,16 @@ pub struct Evaluation {
 /// example with more rows than that, or than the model has positions, is cut at ends of turns.
 ///
 /// # Errors
-/// [`TrainError::NoText`] if nothing is scored, [`TrainError::Vocabulary`] for another model's tokens; what the backend reports.
+/// [`TrainError::NoText`] if nothing is scored, [`TrainError::NothingToMeasure`] if no byte of text is behind it,
+/// [`TrainError::Unmeasurable`] for a loss that is no number, [`TrainError::Vocabulary`] for another model's tokens,
+/// [`TrainError::Stopped`] if `stop` says so; what the backend reports.
 pub fn evaluate(
     backend: &dyn Backend,
     store: &mut dyn Store,
     model: &ModelConfig,
     examples: &[Example],
     rows: usize,
+    stop: &StopWish,
 ) -> Result<Evaluation, TrainError> {
     check_vocabulary("evaluated", examples, model.vocabulary)?;
     let all: usize = examples.iter().map(Example::rows).sum();
@@ -47,7 +50,7 @@ pub fn evaluate(
         return Err(TrainError::NoText { split: "evaluated".to_owned() });
     }
     let mut evaluator = Evaluator::new(backend, store, model, rows, model.heads)?;
-    Ok(evaluator.run(store, examples, &part)?.evaluation())
+    evaluator.run(store, examples, &part, stop)?.evaluation("evaluated")
 }
 
 /// Refuses tokens that the model doesn't have.
@@ -76,14 +79,16 @@ impl Part {
     pub(crate) fn sample(examples: &[Example], limit: usize, tokens: u64) -> (Self, Self) {
         let mut order: Vec<usize> = (0..examples.len()).filter(|&number| examples[number].rows() > 0).collect();
         shuffle(&mut order, Key::from_seed(PART_SEED));
-        let mut taken = 0;
+        let (mut taken, mut bytes) = (0, 0);
         let mut chosen = vec![false; examples.len()];
         for number in order {
             let rows = examples[number].rows() as u64;
-            if taken > 0 && taken + rows > tokens {
+            // Without a byte of text there are no bits per byte.
+            if taken > 0 && bytes > 0 && taken + rows > tokens {
                 break;
             }
             taken += rows;
+            bytes += examples[number].bytes;
             chosen[number] = true;
         }
         let part = |wanted: bool| {
@@ -94,6 +99,11 @@ impl Part {
             part
         };
         (part(true), part(false))
+    }
+
+    /// Whether there is text to measure.
+    pub(crate) fn has_text(&self) -> bool {
+        self.rows() > 0 && self.bytes > 0
     }
 
     /// Tokens that it runs.
@@ -119,10 +129,17 @@ impl std::ops::Add for Sums {
 }
 
 impl Sums {
-    pub(crate) fn evaluation(self) -> Evaluation {
+    /// The figures; refused where one of them would be no number, which no reader of them expects (and JSON can't say).
+    pub(crate) fn evaluation(self, split: &str) -> Result<Evaluation, TrainError> {
+        if self.tokens == 0 || self.bytes == 0 {
+            return Err(TrainError::NothingToMeasure { split: split.to_owned() });
+        }
         let loss = self.nats / self.tokens as f64;
-        let bits_per_byte = self.nats / LN_2 / self.bytes as f64;
-        Evaluation { tokens: self.tokens, bytes: self.bytes, loss, perplexity: loss.exp(), bits_per_byte }
+        let (perplexity, bits_per_byte) = (loss.exp(), self.nats / LN_2 / self.bytes as f64);
+        if !perplexity.is_finite() {
+            return Err(TrainError::Unmeasurable { split: split.to_owned(), loss });
+        }
+        Ok(Evaluation { tokens: self.tokens, bytes: self.bytes, loss, perplexity, bits_per_byte })
     }
 }
 
@@ -153,14 +170,26 @@ impl Evaluator {
     }
 
     /// Sums over all scored tokens of the part.
-    pub(crate) fn run(&mut self, store: &mut dyn Store, examples: &[Example], part: &Part) -> Result<Sums, RunError> {
+    pub(crate) fn run(
+        &mut self,
+        store: &mut dyn Store,
+        examples: &[Example],
+        part: &Part,
+        stop: &StopWish,
+    ) -> Result<Sums, TrainError> {
         let mut sums = Sums { bytes: part.bytes, ..Sums::default() };
+        let mut done = 0;
         for pieces in &Packing::in_order(&part.pieces, self.rows).batches {
             let batch = Batch::lay_out(examples, pieces, self.rows, self.max_positions);
             sums.tokens += batch.scored_rows() as u64;
             let mut inputs = batch.into_inputs(1.0);
             inputs.extend(self.random.clone());
-            sums.nats += sum_of_losses(&self.prepared.run(store, &inputs)?);
+            let outputs = self.prepared.run_until(store, &inputs, stop).map_err(|error| match error {
+                RunError::Stopped => TrainError::Stopped { done, all: part.rows() as u64 },
+                error => error.into(),
+            })?;
+            sums.nats += sum_of_losses(&outputs);
+            done += pieces.iter().map(|piece| piece.rows as u64).sum::<u64>();
         }
         Ok(sums)
     }

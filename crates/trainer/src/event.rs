@@ -75,6 +75,9 @@ pub struct StepEvent {
     /// About how long the rest of the run takes, once that is known. Not in JSON.
     #[serde(skip)]
     pub seconds_left: Option<f64>,
+    /// Whether an evaluation comes next. Not in JSON.
+    #[serde(skip)]
+    pub is_followed_by_evaluation: bool,
 }
 
 /// An evaluation on the validation split.

@@ -44,6 +44,7 @@ mod packing;
 mod picture;
 mod plan;
 mod profile;
+mod resume;
 mod schedule;
 mod setup;
 mod state;
@@ -51,18 +52,18 @@ mod step;
 mod train;
 
 pub use batch::{Batch, Batches, Position};
-pub use config::{
-    Difference, Duration, MEASURED_STEPS, OptimiserConfig, TrainingConfig, differences, refuse_differences,
-};
+pub use config::{Difference, Duration, MEASURED_STEPS, OptimiserConfig, TrainingConfig, differences};
 pub use corpus::{Corpus, Example, encode_dialogues, encode_text};
 pub use error::{LastGood, TrainError};
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{CheckpointEvent, Control, DoneEvent, EvaluationEvent, Event, PlanEvent, StepEvent};
 pub use memory::{free_bytes, peak_rss_bytes, resident_bytes};
 pub use metrics::LastMetrics;
+pub use open::steps_when_done;
 pub use packing::{Packing, Piece};
 pub use plan::StepPlan;
 pub use profile::Profile;
+pub use resume::{Extension, resumed};
 pub use schedule::Schedule;
 pub use setup::{Setup, Start};
 pub use state::TrainerState;

@@ -90,13 +90,17 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Opens the file of a run that goes on after `step` steps: it is cut off after the last line of these steps. What is before that stays
-    /// as it is, even a line that can't be read.
-    pub(crate) fn open(path: &Path, step: u64) -> Result<Self, TrainError> {
+    /// Opens the file of a run that goes on after `step` steps: it is cut off after the last line of these steps. Where the evaluation
+    /// after the last of them is due, its line is cut off, too. What is before that stays as it is, even a line that can't be read.
+    pub(crate) fn open(path: &Path, step: u64, evaluation_due: bool) -> Result<Self, TrainError> {
+        let is_kept = |line: &Line| match line {
+            Line::Evaluation(event) if evaluation_due => event.step < step,
+            line => line.step() <= step,
+        };
         let mut history = History::default();
         let (mut kept, mut whole) = (0, true);
         each_line(path, |found| {
-            if let Some(line) = found.line.filter(|line| line.step() <= step) {
+            if let Some(line) = found.line.filter(is_kept) {
                 history.add(&line);
                 (kept, whole) = (found.end, found.whole);
             }
@@ -186,6 +190,7 @@ mod tests {
             total_steps: Some(9),
             bytes_per_token: 3.0,
             seconds_left: None,
+            is_followed_by_evaluation: false,
         })
     }
 
@@ -197,17 +202,19 @@ mod tests {
     fn a_run_that_goes_on_cuts_back_to_its_checkpoint() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        let mut metrics = Metrics::open(&path, 0).unwrap();
+        let mut metrics = Metrics::open(&path, 0, false).unwrap();
         for line in [step(1), step(2), evaluation(2), step(3), evaluation(3), step(4)] {
             metrics.append(&line).unwrap();
         }
         let whole = std::fs::read_to_string(&path).unwrap();
         // A kill in the middle of a write.
         std::fs::write(&path, format!("{whole}{{\"event\":\"step\",\"st")).unwrap();
-        let mut metrics = Metrics::open(&path, 2).unwrap();
+        let metrics = Metrics::open(&path, 2, false).unwrap();
         assert_eq!(metrics.history.training, [(1, 1.0), (2, 0.5)]);
         assert_eq!(metrics.history.validation, [(2, 0.25)]);
-        for line in [step(3), evaluation(3), step(4)] {
+        let mut metrics = Metrics::open(&path, 2, true).unwrap();
+        assert_eq!((metrics.history.training.len(), metrics.history.validation.len()), (2, 0), "it is made once more");
+        for line in [evaluation(2), step(3), evaluation(3), step(4)] {
             metrics.append(&line).unwrap();
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), whole, "what a run that was not stopped writes");
@@ -248,14 +255,14 @@ mod tests {
         assert_eq!(last.evaluation.map(|event| event.step), Some(2));
         let kept = lines[..10].join(&b"\n"[..]);
         for (up_to, expected) in [(3, &whole), (2, &kept)] {
-            let metrics = Metrics::open(&path, up_to).unwrap();
+            let metrics = Metrics::open(&path, up_to, false).unwrap();
             assert_eq!(metrics.history.training.len() as u64, up_to);
             assert_eq!(std::fs::read(&path).unwrap(), [&expected[..], b"\n"].concat(), "up to step {up_to}");
         }
         std::fs::remove_file(&path).unwrap();
         assert_eq!(LastMetrics::of(&run).unwrap(), LastMetrics::default());
         std::fs::create_dir(&path).unwrap();
-        let error = Metrics::open(&path, 0).unwrap_err().to_string();
+        let error = Metrics::open(&path, 0, false).unwrap_err().to_string();
         assert!(error.contains("metrics.jsonl: a file with a line for each step belongs here"), "{error}");
     }
 
@@ -263,8 +270,8 @@ mod tests {
     fn a_fresh_run_starts_an_empty_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        Metrics::open(&path, 0).unwrap().append(&step(1)).unwrap();
-        let metrics = Metrics::open(&path, 0).unwrap();
+        Metrics::open(&path, 0, false).unwrap().append(&step(1)).unwrap();
+        let metrics = Metrics::open(&path, 0, false).unwrap();
         assert_eq!(metrics.history, History::default());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
     }

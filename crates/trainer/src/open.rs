@@ -1,6 +1,6 @@
 //! Opening a run: its first values, or those of its newest checkpoint. Training is in `train.rs`.
 
-use crate::config::{model_differences, refuse_differences};
+use crate::config::model_differences;
 use crate::corpus::fingerprint;
 use crate::evaluate::{Part, check_vocabulary};
 use crate::metrics::Metrics;
@@ -8,11 +8,12 @@ use crate::picture;
 use crate::step::RunKeys;
 use crate::train::{Saved, Validation};
 use crate::{
-    Batches, Corpus, Example, Schedule, Setup, Start, StepPlan, TrainError, Trainer, TrainerState, TrainingConfig,
+    Batches, Corpus, Example, Extension, Schedule, Setup, Start, StepPlan, TrainError, Trainer, TrainerState,
+    TrainingConfig, resumed,
 };
 use reformer_autodiff::{FIRST_MOMENT_PREFIX, SECOND_MOMENT_PREFIX};
 use reformer_model::{ModelConfig, initial_parameter};
-use reformer_session::{Checkpoint, RunConfig, RunFolder, SavedState, SessionError, TensorSpec, parameter_specs};
+use reformer_session::{Belonging, Checkpoint, RunConfig, RunFolder, SavedState, TensorSpec, Weights, parameter_specs};
 use reformer_tensor::Store;
 use std::path::Path;
 
@@ -28,9 +29,9 @@ impl<'a> Trainer<'a> {
     /// An impossible config, or for a run that goes on another one than it began with; data with nothing to learn from, or
     /// that has changed; a step that doesn't fit into memory; whatever is wrong with the folder.
     pub fn new(setup: Setup<'a>, start: Start) -> Result<Self, TrainError> {
-        let Setup { backend, run, lock, mut config, corpus, memory, clock } = setup;
+        let Setup { backend, run, lock, mut config, corpus, memory, clock, stop } = setup;
         config.model.validate().map_err(TrainError::Model)?;
-        let training = TrainingConfig::of(&run, &config)?;
+        let mut training = TrainingConfig::of(&run, &config)?;
         let Corpus { train, dev, .. } = corpus;
         check_vocabulary("train", &train, config.model.vocabulary)?;
         check_vocabulary("dev", &dev, config.model.vocabulary)?;
@@ -40,16 +41,21 @@ impl<'a> Trainer<'a> {
         let parameters = parameter_specs(&config.model);
         let moments = moment_specs(&parameters);
 
+        let tokenizer = if run.tokenizer_path().exists() { Some(run.read_tokenizer()?) } else { None };
+        let belonging = Belonging::new(&config.model, tokenizer.as_ref())?;
+        let (mut is_vouched_for, mut is_changed, mut extension) = (true, false, None);
         let mut store = backend.store();
-        let (step, state, saved) = match &start {
+        let (step, mut state, saved) = match &start {
             Start::Fresh => {
                 initialise(store.as_mut(), &config.model, &training, keys)?;
                 (0, TrainerState { data, ..TrainerState::default() }, None)
             }
             Start::Resume(checkpoint) => {
                 let begun: RunConfig = run.read_config()?;
-                refuse_differences(&run, &begun, &config)?;
-                config.machines = begun.machines;
+                is_vouched_for = checkpoint.belongs_to(&run, &Belonging::new(&begun.model, tokenizer.as_ref())?)?;
+                config = resumed(&run, &begun, &config, steps_when_done(&run, checkpoint)?)?;
+                training = TrainingConfig::of(&run, &config)?;
+                is_changed = config != begun;
                 let read = |store: &mut dyn Store| {
                     let state: SavedState<TrainerState> = checkpoint.state()?;
                     state.trainer.check(state.step, &training).map_err(|lie| checkpoint.damaged_state(&lie))?;
@@ -66,6 +72,10 @@ impl<'a> Trainer<'a> {
                 (state.step, state.trainer, Some(saved(checkpoint, state.parameters_sha256)))
             }
         };
+        if state.finished {
+            extension = Extension::of(&training, step);
+            state.finished = extension.is_none();
+        }
         // Gradient sums and fresh moments begin as zeros; between steps the sums always are.
         plan.training.declare_states(store.as_mut())?;
         plan.apply.declare_states(store.as_mut())?;
@@ -84,10 +94,10 @@ impl<'a> Trainer<'a> {
             return Err(run.checkpoints().advise(checkpoint.damaged_state(&lie), checkpoint).into());
         }
         picture::check_place(&run.picture_path())?;
-        let metrics = Metrics::open(&run.metrics_path(), step)?;
+        let metrics = Metrics::open(&run.metrics_path(), step, state.evaluation_due)?;
         // Where a finished run is only told of again, nothing is computed.
         let is_new = !state.finished && config.note_machine(&backend.machine());
-        if is_new || start == Start::Fresh {
+        if is_new || is_changed || start == Start::Fresh {
             run.write_config(&config)?;
         }
         Ok(Self {
@@ -116,8 +126,21 @@ impl<'a> Trainer<'a> {
             config,
             training,
             batches,
+            belonging,
+            is_vouched_for,
+            extension,
+            stop,
         })
     }
+}
+
+/// The steps after which the run was done, if its newest checkpoint says that it was.
+///
+/// # Errors
+/// If its state can't be read: with the last good checkpoint.
+pub fn steps_when_done(run: &RunFolder, checkpoint: &Checkpoint) -> Result<Option<u64>, TrainError> {
+    let state = checkpoint.state::<TrainerState>().map_err(|error| run.checkpoints().advise(error, checkpoint))?;
+    Ok(state.trainer.finished.then_some(state.step))
 }
 
 fn saved(checkpoint: &Checkpoint, parameters_sha256: String) -> Saved {
@@ -135,9 +158,10 @@ fn moment_specs(parameters: &[TensorSpec]) -> Vec<TensorSpec> {
 fn validation(examples: Vec<Example>, training: &TrainingConfig, max_positions: usize) -> Option<Validation> {
     let rows = training.rows();
     let per_step = rows as u64 * training.accumulate as u64;
-    let tokens = (training.evaluate_every.saturating_mul(per_step) / EVALUATED_PART).max(rows as u64);
+    let between = training.first_evaluate_every.unwrap_or(training.evaluate_every);
+    let tokens = (between.saturating_mul(per_step) / EVALUATED_PART).max(rows as u64);
     let (part, rest) = Part::sample(&examples, rows.min(max_positions), tokens);
-    (part.rows() > 0).then_some(Validation { examples, part, rest })
+    part.has_text().then_some(Validation { examples, part, rest })
 }
 
 fn initialise(
@@ -166,8 +190,8 @@ fn copy_parameters(store: &mut dyn Store, model: &ModelConfig, other: &Path) -> 
         let differences = model_differences(&config.model, model);
         return Err(TrainError::OtherModel { run: other.to_owned(), differences });
     }
-    let none = || SessionError::NoCheckpoint { path: run.path().join("checkpoints") };
-    let checkpoints = run.checkpoints();
-    let newest = checkpoints.newest_of(&specs)?.ok_or_else(none)?;
-    Ok(newest.read_parameters(&specs, store).map_err(|error| checkpoints.advise(error, &newest))?)
+    let weights = Weights::newest(&run, &specs)?;
+    let tokenizer = if run.tokenizer_path().exists() { Some(run.read_tokenizer()?) } else { None };
+    weights.belong_to(&run, &Belonging::new(&config.model, tokenizer.as_ref())?)?;
+    Ok(weights.read(&run, &specs, store)?)
 }

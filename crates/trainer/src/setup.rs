@@ -3,7 +3,7 @@
 use crate::{Corpus, TrainError};
 use reformer_model::MemoryLimit;
 use reformer_session::{Checkpoint, RunConfig, RunFolder, RunLock};
-use reformer_tensor::Backend;
+use reformer_tensor::{Backend, StopWish};
 use std::time::Instant;
 
 /// What a training run is made of.
@@ -22,6 +22,8 @@ pub struct Setup<'a> {
     pub memory: MemoryLimit,
     /// Seconds since the command began: what `minutes` are counted from.
     pub clock: Box<dyn Fn() -> f64 + 'a>,
+    /// Asked during evaluations, which may take long: whether to stop. Between steps the observer of [`crate::Trainer::run`] says so.
+    pub stop: &'a StopWish,
 }
 
 impl<'a> Setup<'a> {
@@ -34,7 +36,8 @@ impl<'a> Setup<'a> {
         corpus: Corpus,
         memory: MemoryLimit,
     ) -> Self {
-        Self { backend, run, lock, config, corpus, memory, clock: Box::new(|| 0.0) }.started(Instant::now())
+        Self { backend, run, lock, config, corpus, memory, clock: Box::new(|| 0.0), stop: &|| false }
+            .started(Instant::now())
     }
 
     /// The same, with the time that preparing the data took counted: the clock starts at `start`.
@@ -58,8 +61,11 @@ impl Start {
     /// there is one. Call it before anything is written to the folder.
     ///
     /// # Errors
-    /// [`TrainError::AlreadyTrained`] for a plain start where there are checkpoints; a newest checkpoint that is damaged.
+    /// [`TrainError::Exported`] for a folder of weights alone; [`TrainError::AlreadyTrained`] for a plain start where there are checkpoints; a newest checkpoint that is damaged.
     pub fn find(run: &RunFolder, _lock: &RunLock, resume: bool) -> Result<Self, TrainError> {
+        if run.is_exported() {
+            return Err(TrainError::Exported { run: run.path().to_owned() });
+        }
         let checkpoints = run.checkpoints();
         checkpoints.clean()?;
         if resume {

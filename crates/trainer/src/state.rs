@@ -22,8 +22,11 @@ pub struct TrainerState {
     pub step_seconds: f64,
     /// The last losses, at most 20.
     pub last_losses: Vec<f64>,
-    /// Whether the run has all its steps and its last evaluation.
+    /// Whether the run had all its steps and its last evaluation. Its config may have more steps since.
     pub finished: bool,
+    /// Whether the evaluation that is due after this step has not been made: it comes first when the run goes on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub evaluation_due: bool,
     /// A fingerprint of the training split.
     pub data: String,
 }
@@ -35,10 +38,12 @@ impl TrainerState {
     /// The field, its value, and what it must be.
     pub(crate) fn check(&self, step: u64, training: &TrainingConfig) -> Result<(), String> {
         if let Some(steps) = training.steps
-            && (step > steps || (self.finished && step != steps))
+            && step > steps
         {
-            let finished = if self.finished { " and `trainer.finished` is true" } else { "" };
-            return Err(format!("`step` is {step}{finished}, the run has {steps} steps"));
+            return Err(format!("`step` is {step}, the run has {steps} steps"));
+        }
+        if self.finished && self.evaluation_due {
+            return Err("`trainer.finished` and `trainer.evaluation_due` are both true".to_owned());
         }
         if self.finished && training.steps.is_none() {
             return Err("`trainer.finished` is true, but the number of the run's steps is not fixed yet".to_owned());

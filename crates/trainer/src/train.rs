@@ -8,18 +8,22 @@ use crate::metrics::{Line, Metrics};
 use crate::state::LAST_LOSSES;
 use crate::step::{Programs, RunKeys, StepFault, StepResult};
 use crate::{
-    Batches, CheckpointEvent, Control, DoneEvent, EvaluationEvent, Event, Example, LastGood, MEASURED_STEPS, Profile,
-    Schedule, StepEvent, StepPlan, TrainError, TrainerState, TrainingConfig, peak_rss_bytes, picture,
+    Batches, CheckpointEvent, Control, DoneEvent, Evaluation, EvaluationEvent, Event, Example, Extension, LastGood,
+    MEASURED_STEPS, Profile, Schedule, StepEvent, StepPlan, TrainError, TrainerState, TrainingConfig, peak_rss_bytes,
+    picture,
 };
-use reformer_session::{RunConfig, RunFolder, RunLock, Snapshot, TensorSpec};
+use reformer_session::{Belonging, RunConfig, RunFolder, RunLock, Snapshot, TensorSpec};
 use reformer_tensor::op::ROW_BLOCK;
-use reformer_tensor::{Backend, Store};
+use reformer_tensor::{Backend, StopWish, Store};
 use std::path::PathBuf;
 
 /// Before a checkpoint was saved, it is taken to be written (hashed and synced too) at so many bytes per second.
 const ASSUMED_BYTES_PER_SECOND: f64 = 100e6;
 /// Parameters and two moments, four bytes each.
 const SAVED_BYTES_PER_PARAMETER: f64 = 12.0;
+
+/// What error messages call what is evaluated while training.
+const VALIDATION: &str = "validation";
 
 /// How a run ended.
 #[derive(Clone, PartialEq, Debug)]
@@ -74,6 +78,11 @@ pub struct Trainer<'a> {
     /// Seconds of the run before this process.
     pub(crate) seconds_before: f64,
     pub(crate) profile: Option<Profile>,
+    /// What its checkpoints belong to.
+    pub(crate) belonging: Belonging,
+    pub(crate) is_vouched_for: bool,
+    pub(crate) extension: Option<Extension>,
+    pub(crate) stop: &'a StopWish,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -111,6 +120,17 @@ impl Trainer<'_> {
         &self.plan
     }
 
+    /// Whether the checkpoint that the run goes on from names the tokenizer and the model that it belongs to, and they are those of its
+    /// folder. Those of older versions name neither: then it can't be known.
+    pub fn is_vouched_for(&self) -> bool {
+        self.is_vouched_for
+    }
+
+    /// That the run was done and goes on to more steps, if it does.
+    pub fn extension(&self) -> Option<Extension> {
+        self.extension
+    }
+
     /// Times the operations of the steps that follow.
     pub fn measure(&mut self) {
         self.profile = Some(Profile::default());
@@ -138,17 +158,22 @@ impl Trainer<'_> {
                 // The other run may change later; this one must not begin anew with something else.
                 self.save(None, &mut reporter)?;
             }
+            if self.state.evaluation_due && self.training.steps != Some(self.step) {
+                self.between_steps(&mut reporter)?;
+            }
             while self.training.steps.is_none_or(|total| self.step < total) {
-                if reporter.stop {
+                if self.is_to_stop(&reporter) {
                     return self.stop(&mut reporter);
                 }
                 self.train_step(&mut reporter)?;
                 self.fix_steps_if_measured()?;
-                if self.training.steps != Some(self.step) && !reporter.stop {
+                if self.training.steps != Some(self.step) {
                     self.between_steps(&mut reporter)?;
                 }
             }
-            self.finish(&mut reporter)?;
+            if !self.finish(&mut reporter)? {
+                return self.stop(&mut reporter);
+            }
         }
         let done = self.done();
         reporter.report(&Event::Done(done.clone()));
@@ -198,9 +223,11 @@ impl Trainer<'_> {
             loss,
             learning_rate: self.schedule.learning_rate(number),
             gradient_norm,
-            tokens_per_second: tokens as f64 / seconds,
+            tokens_per_second: per_second(tokens, seconds),
             total_steps: self.training.steps,
             bytes_per_token: self.bytes_per_token,
+            is_followed_by_evaluation: self.validation.is_some()
+                && (left == Some(0) || number.is_multiple_of(self.training.evaluate_every)),
             seconds_left: left.map(|left| self.state.step_seconds / number as f64 * left as f64),
         };
         self.metrics.append(&Line::Step(event.clone()))?;
@@ -232,23 +259,33 @@ impl Trainer<'_> {
             let flops_per_row = plan.flops() as f64 / rows as f64;
             let seconds_per_row = step * flops_per_row / self.plan.flops as f64;
             evaluation = self.evaluation_seconds.unwrap_or(part.rows() as f64 * seconds_per_row);
-            last_evaluation = evaluation * (1.0 + rest.rows() as f64 / part.rows().max(1) as f64);
+            // With a checkpoint before it.
+            last_evaluation =
+                self.seconds_per_checkpoint() + evaluation * (1.0 + rest.rows() as f64 / part.rows().max(1) as f64);
         }
-        let bytes = self.plan.parameters as f64 * SAVED_BYTES_PER_PARAMETER;
-        let checkpoint = self.checkpoint_seconds.unwrap_or(bytes / ASSUMED_BYTES_PER_SECOND);
-        Ok(Costs { step, evaluation, last_evaluation, checkpoint })
+        Ok(Costs { step, evaluation, last_evaluation, checkpoint: self.seconds_per_checkpoint() })
     }
 
-    /// What is due after a step that is not the last.
+    fn seconds_per_checkpoint(&self) -> f64 {
+        let bytes = self.plan.parameters as f64 * SAVED_BYTES_PER_PARAMETER;
+        self.checkpoint_seconds.unwrap_or(bytes / ASSUMED_BYTES_PER_SECOND)
+    }
+
+    fn is_to_stop(&self, reporter: &Reporter) -> bool {
+        reporter.stop || (self.stop)()
+    }
+
+    /// What is due after a step that is not the last. An evaluation that somebody breaks off is still due when the run goes on.
     fn between_steps(&mut self, reporter: &mut Reporter) -> Result<(), TrainError> {
         let mut loss = None;
         if self.step.is_multiple_of(self.training.evaluate_every) && self.validation.is_some() {
             let began = (self.clock)();
-            let evaluated = self.evaluate(false)?;
+            let Some((part, _)) = self.evaluate(false, reporter)? else { return Ok(()) };
             self.evaluation_seconds = Some((self.clock)() - began);
-            loss = evaluated.map(|(part, _)| part.evaluation().loss);
-            self.report_evaluation(evaluated, reporter)?;
+            loss = Some(part.evaluation(VALIDATION)?.loss);
+            self.report_evaluation(part, false, reporter)?;
         }
+        self.state.evaluation_due = false;
         if self.step.is_multiple_of(self.training.save_every) {
             self.save(loss, reporter)?;
         }
@@ -256,38 +293,36 @@ impl Trainer<'_> {
         if loss.is_some() { picture::draw(&self.run.picture_path(), &self.metrics.history) } else { Ok(()) }
     }
 
-    /// Sums over the part of the validation split that is always evaluated, and over the rest of it where that is wanted.
-    fn evaluate(&mut self, whole: bool) -> Result<Option<(Sums, Option<Sums>)>, TrainError> {
+    /// Sums over the part of the validation split that is always evaluated, and over the rest of it where that is wanted. None if somebody
+    /// wants to stop: then the evaluation is due.
+    fn evaluate(&mut self, whole: bool, reporter: &Reporter) -> Result<Option<(Sums, Sums)>, TrainError> {
         let Some(validation) = &self.validation else { return Ok(None) };
+        self.state.evaluation_due = true;
+        if self.is_to_stop(reporter) {
+            return Ok(None);
+        }
         // One program's slots at a time, so that the planned peak stays the peak.
         self.programs = None;
         // A short split needs no row as long as training's; padding changes no result.
         let needed = validation.part.rows().max(validation.rest.rows()).next_multiple_of(ROW_BLOCK);
         let (rows, head_group) = (self.training.rows().min(needed), self.plan.choice.head_group);
-        let store = self.store.as_mut();
+        let (store, stop) = (self.store.as_mut(), self.stop);
         let mut evaluator = Evaluator::new(self.backend, store, &self.config.model, rows, head_group)?;
-        let part = evaluator.run(store, &validation.examples, &validation.part)?;
-        let rest = if whole { Some(evaluator.run(store, &validation.examples, &validation.rest)?) } else { None };
-        Ok(Some((part, rest)))
+        let mut run = |part: &Part| evaluator.run(store, &validation.examples, part, stop);
+        let sums = run(&validation.part)
+            .and_then(|part| Ok((part, if whole { run(&validation.rest)? } else { Sums::default() })));
+        match sums {
+            Ok(sums) => Ok(Some(sums)),
+            Err(TrainError::Stopped { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    fn report_evaluation(
-        &mut self,
-        evaluated: Option<(Sums, Option<Sums>)>,
-        reporter: &mut Reporter,
-    ) -> Result<(), TrainError> {
-        if let Some((part, rest)) = evaluated {
-            let evaluation = rest.map_or(part, |rest| part + rest).evaluation();
-            let event = EvaluationEvent {
-                step: self.step,
-                loss: evaluation.loss,
-                perplexity: evaluation.perplexity,
-                bits_per_byte: evaluation.bits_per_byte,
-                whole: rest.is_some(),
-            };
-            self.metrics.append(&Line::Evaluation(event.clone()))?;
-            reporter.report(&Event::Evaluation(event));
-        }
+    fn report_evaluation(&mut self, sums: Sums, whole: bool, reporter: &mut Reporter) -> Result<(), TrainError> {
+        let Evaluation { loss, perplexity, bits_per_byte, .. } = sums.evaluation(VALIDATION)?;
+        let event = EvaluationEvent { step: self.step, loss, perplexity, bits_per_byte, whole };
+        self.metrics.append(&Line::Evaluation(event.clone()))?;
+        reporter.report(&Event::Evaluation(event));
         Ok(())
     }
 
@@ -301,6 +336,7 @@ impl Trainer<'_> {
             evaluation_loss: loss,
             parameters: &self.parameters,
             optimizer: &self.moments,
+            belongs_to: Some(&self.belonging),
             trainer: &self.state,
         };
         let checkpoint = self.run.checkpoints().save(self.store.as_ref(), &snapshot)?;
@@ -319,14 +355,23 @@ impl Trainer<'_> {
         Ok(Outcome::Stopped { step: self.step, checkpoint: self.saved.as_ref().map(|saved| saved.path.clone()) })
     }
 
-    /// The last evaluation, on the whole validation split, and the last checkpoint.
-    fn finish(&mut self, reporter: &mut Reporter) -> Result<(), TrainError> {
-        let evaluated = self.evaluate(true)?;
-        let loss = evaluated.map(|(part, _)| part.evaluation().loss);
-        self.report_evaluation(evaluated, reporter)?;
-        self.state.finished = true;
+    /// The last evaluation, on the whole validation split, and the last checkpoint. Whether it got so far: somebody may want to stop.
+    fn finish(&mut self, reporter: &mut Reporter) -> Result<bool, TrainError> {
+        let mut loss = None;
+        if self.validation.is_some() {
+            if self.saved.as_ref().is_none_or(|saved| saved.step != self.step) {
+                // It may take long, and its steps are worth more than the figure.
+                self.state.evaluation_due = true;
+                self.save(None, reporter)?;
+            }
+            let Some((part, rest)) = self.evaluate(true, reporter)? else { return Ok(false) };
+            loss = Some(part.evaluation(VALIDATION)?.loss);
+            self.report_evaluation(part + rest, true, reporter)?;
+        }
+        (self.state.finished, self.state.evaluation_due) = (true, false);
         self.save(loss, reporter)?;
-        picture::draw(&self.run.picture_path(), &self.metrics.history)
+        picture::draw(&self.run.picture_path(), &self.metrics.history)?;
+        Ok(true)
     }
 
     fn done(&self) -> DoneEvent {
@@ -334,9 +379,9 @@ impl Trainer<'_> {
         DoneEvent {
             steps: self.step,
             tokens,
-            loss: last_losses.iter().sum::<f64>() / last_losses.len() as f64,
+            loss: last_losses.iter().sum::<f64>() / last_losses.len().max(1) as f64,
             seconds,
-            tokens_per_second: tokens as f64 / step_seconds,
+            tokens_per_second: per_second(tokens, step_seconds),
             planned_peak_bytes: self.plan.peak_bytes(),
             peak_rss_bytes: peak_rss_bytes(),
             parameters_sha256: self.saved.as_ref().map(|saved| saved.parameters_sha256.clone()).unwrap_or_default(),
@@ -346,4 +391,9 @@ impl Trainer<'_> {
     fn seconds(&self) -> f64 {
         self.seconds_before + (self.clock)()
     }
+}
+
+/// A speed; 0 where nothing took any time, since what is no number can't be said in JSON.
+fn per_second(count: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
 }

@@ -4,7 +4,7 @@ use crate::models::{config, fill, random_store};
 use reformer_cpu::Cpu;
 use reformer_model::{LayerKind, ModelConfig};
 use reformer_session::{
-    Checkpoint, Checkpoints, LoadedModel, RunConfig, RunFolder, SessionError, Snapshot, TensorSpec, Tokenizer,
+    Changes, Checkpoint, Checkpoints, LoadedModel, RunConfig, RunFolder, SessionError, Snapshot, TensorSpec, Tokenizer,
     parameter_specs,
 };
 use serde_json::{Value, json};
@@ -34,8 +34,14 @@ impl Run {
             let mut store = random_store(&Cpu::new(1), &model, step);
             fill(store.as_mut(), &optimizer(), step);
             let (parameters, optimizer) = (parameter_specs(&model), optimizer());
-            let snapshot =
-                Snapshot { step, evaluation_loss: None, parameters: &parameters, optimizer: &optimizer, trainer: &() };
+            let snapshot = Snapshot {
+                step,
+                evaluation_loss: None,
+                parameters: &parameters,
+                optimizer: &optimizer,
+                belongs_to: None,
+                trainer: &(),
+            };
             run.checkpoints().save(store.as_ref(), &snapshot).unwrap();
         }
         run
@@ -55,7 +61,7 @@ impl Run {
 
     /// What somebody who wants to talk to it gets.
     pub fn load(&self) -> Result<u64, SessionError> {
-        LoadedModel::open(&self.run, &Cpu::new(1)).map(|model| model.step)
+        LoadedModel::open(&self.run, &Cpu::new(1), &Changes::default()).map(|model| model.step)
     }
 }
 

@@ -100,7 +100,7 @@ fn evaluation_scores_every_token_once_however_it_is_packed() {
     let examples = corpus().dev;
     let longest = examples.iter().map(|example| example.rows()).max().unwrap();
     assert!(longest <= 128, "no example may be cut in this test: {longest}");
-    let mut evaluate = |rows| evaluate(&backend, store.as_mut(), &model, &examples, rows);
+    let mut evaluate = |rows| evaluate(&backend, store.as_mut(), &model, &examples, rows, &|| false);
     let whole = evaluate(100_000).unwrap();
     assert_eq!(whole.tokens, examples.iter().map(|example| example.scored_tokens()).sum::<u64>());
     assert_eq!(whole.bytes, examples.iter().map(|example| example.bytes).sum::<u64>());
@@ -113,7 +113,7 @@ fn evaluation_scores_every_token_once_however_it_is_packed() {
         assert!((other.loss - whole.loss).abs() < 1e-12, "{rows} rows: {} instead of {}", other.loss, whole.loss);
     }
     assert!(matches!(
-        reformer_trainer::evaluate(&backend, store.as_mut(), &model, &[], 64),
+        reformer_trainer::evaluate(&backend, store.as_mut(), &model, &[], 64, &|| false),
         Err(TrainError::NoText { .. })
     ));
 }
