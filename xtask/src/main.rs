@@ -128,7 +128,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "gpu-check",
-        arguments: "[--adapter NAME] [--out FILE]",
+        arguments: "[--adapter NAME] [--out FILE] [--force]",
         summary: "everything that a real GPU has to show, and a page of results",
         help: gpu_check::HELP,
         does: Does::Here(gpu_check::run),

@@ -8,7 +8,7 @@ use crate::{interrupt, machine, trained};
 use anyhow::{Context, bail};
 use reformer_session::{Conversation, Reply, ReplyOptions, SessionError, Stop};
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, BufRead, IsTerminal, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -110,10 +110,18 @@ pub fn run(arguments: &ChatArguments) -> anyhow::Result<()> {
     }
 }
 
-/// Reads a line; none at the end. What is no text is read as well as it can be.
+/// Bytes of a line: longer than what any model has positions for.
+const LONGEST_LINE: u64 = 64 << 20;
+
+/// Reads a line; none at the end. What is no text is read as well as it can be. Of a line that has no end, the beginning is kept:
+/// it is too long for an answer in any case.
 fn next_line() -> anyhow::Result<Option<String>> {
+    let mut input = io::stdin().lock();
     let mut bytes = Vec::new();
-    let read = io::stdin().lock().read_until(b'\n', &mut bytes).context("cannot read stdin")?;
+    let read = input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut bytes).context("cannot read stdin")?;
+    if read as u64 == LONGEST_LINE && !bytes.ends_with(b"\n") {
+        input.skip_until(b'\n').context("cannot read stdin")?;
+    }
     Ok((read > 0).then(|| String::from_utf8_lossy(&bytes).into_owned()))
 }
 

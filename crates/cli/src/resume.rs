@@ -4,6 +4,7 @@
 use crate::material::Material;
 use crate::presets::Recipe;
 use crate::train_arguments::TrainArguments;
+use crate::typed::typed;
 use anyhow::Context;
 use reformer_session::{RunConfig, RunFolder, StoredPath};
 use reformer_trainer::{Duration, Start, TrainingConfig, resumed, steps_when_done};
@@ -77,6 +78,6 @@ pub fn config(
 /// # Errors
 /// If nothing is there.
 pub fn whole_path(path: &Path) -> anyhow::Result<StoredPath> {
-    let whole = dunce::canonicalize(path).with_context(|| format!("--init-from {}: cannot find it", path.display()))?;
+    let whole = dunce::canonicalize(path).with_context(|| format!("--init-from {}: cannot find it", typed(path)))?;
     Ok(whole.into())
 }

@@ -80,7 +80,7 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     let setup = Setup { stop: &interrupt::wished, ..setup };
     let mut trainer = Trainer::new(setup, start).map_err(|error| match (&error, &arguments.data.data) {
         (TrainError::OtherData { .. }, Some(name)) => {
-            anyhow::Error::new(error).context(format!("--data {} is other data than the run's", name.display()))
+            anyhow::Error::new(error).context(format!("--data {} is other data than the run's", typed(name)))
         }
         _ => memory_in_words(error),
     })?;

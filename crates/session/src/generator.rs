@@ -1,5 +1,9 @@
 //! Live caches of a batch of conversations, and drawing tokens from them. What the tokens mean is not known here.
 
+mod held;
+
+pub use held::Held;
+
 use crate::{Sampler, SessionError};
 use reformer_model::{ModelConfig, evaluation_inputs, record};
 use reformer_tensor::op::NO_ROW;
@@ -11,9 +15,6 @@ use std::time::Instant;
 
 /// Tokens that a prepared plan appends in one run. Long contexts go through the large ones, a reply through the first.
 const PLAN_ROWS: [usize; 5] = [1, 4, 16, 64, 256];
-
-/// States with this in their names are caches; all others are parameters.
-const CACHE: &str = ".cache.";
 
 /// A model with the caches of `batch` conversations, its *rows*. Rows know nothing of each other: each starts, grows and is
 /// forgotten on its own, and what it computes is the same bit for bit whatever the others do, and however its tokens
@@ -46,13 +47,6 @@ struct Row {
 pub struct Mark {
     row: usize,
     tokens: Vec<u32>,
-}
-
-/// All rows as they were at one time: tokens, logits and caches. See [`Generator::hold`].
-#[derive(Clone)]
-pub struct Held {
-    rows: Vec<Row>,
-    caches: Vec<(String, HostTensor)>,
 }
 
 /// When generating ends, and what it may draw.
@@ -232,28 +226,6 @@ impl Generator {
     /// If the run fails.
     pub fn rewind(&mut self, mark: &Mark) -> Result<(), SessionError> {
         self.set_context(mark.row, &mark.tokens)
-    }
-
-    /// Copies all rows with their caches, to begin there again as often as needed without reading their tokens once more.
-    ///
-    /// # Errors
-    /// If the backend refuses.
-    pub fn hold(&self) -> Result<Held, SessionError> {
-        let names = self.store.names().into_iter().filter(|name| name.contains(CACHE));
-        let caches: Result<_, SessionError> = names.map(|name| Ok((name.clone(), self.store.read(&name)?))).collect();
-        Ok(Held { rows: self.rows.clone(), caches: caches? })
-    }
-
-    /// Makes all rows what they were: what follows is the same bit for bit.
-    ///
-    /// # Errors
-    /// If the backend refuses, or the copy is of another generator.
-    pub fn restore(&mut self, held: &Held) -> Result<(), SessionError> {
-        for (name, cache) in &held.caches {
-            self.store.write(name, cache)?;
-        }
-        self.rows.clone_from(&held.rows);
-        Ok(())
     }
 
     /// Makes the row hold exactly `tokens`: appends what is missing where the row holds their beginning, else starts it anew.

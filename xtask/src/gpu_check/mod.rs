@@ -10,6 +10,7 @@ use page::Page;
 use parts::{Part, Report};
 use serde_json::Value;
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
@@ -23,6 +24,7 @@ is then 1. A software adapter (lavapipe, WARP) can be checked too; it is slow.
 
   --adapter NAME   everything runs on the adapter whose name contains NAME; the best one if left out
   --out FILE       where the page goes; docs/gpu-results/NAME-OF-THE-ADAPTER.md if left out
+  --force          replace FILE even if it isn't such a page
 
 A page from a GPU that docs/gpu-results/ does not have yet is worth a pull request, also and above all one with failures.
 ";
@@ -33,6 +35,10 @@ const PAGES: &str = "docs/gpu-results";
 /// Runs all parts; the exit code is 0 if all pass, else 1.
 pub fn run(arguments: &[String]) -> anyhow::Result<u8> {
     let wish = Wish::parse(arguments)?;
+    // Before ten minutes are spent, and once more at their end.
+    if let Some(out) = &wish.out {
+        refuse_to_replace(out, wish.force)?;
+    }
     let root = workspace::root();
     // Before anything is built: what is checked out may change while the parts run.
     let commit = workspace::commit(root, &[PAGES]);
@@ -60,9 +66,33 @@ pub fn run(arguments: &[String]) -> anyhow::Result<u8> {
     if let Some(above) = out.parent() {
         fs::create_dir_all(above).with_context(|| format!("cannot create {}", above.display()))?;
     }
-    fs::write(&out, text).with_context(|| format!("cannot write {}", out.display()))?;
+    refuse_to_replace(&out, wish.force)?;
+    let written = if out.exists() {
+        fs::write(&out, text)
+    } else {
+        fs::File::create_new(&out).and_then(|mut file| file.write_all(text.as_bytes()))
+    };
+    written.with_context(|| format!("cannot write {}", out.display()))?;
     say(format!("written to {}", out.strip_prefix(root).unwrap_or(&out).display()));
     Ok(if page.passed() { DONE } else { FAILED })
+}
+
+/// Only a page of this command is replaced, and nothing but a file.
+fn refuse_to_replace(out: &Path, force: bool) -> anyhow::Result<()> {
+    let Ok(metadata) = fs::symlink_metadata(out) else { return Ok(()) };
+    if !metadata.is_file() {
+        bail!("--out {}: it is a folder or a link: name a file", out.display());
+    }
+    let mut start = [0; page::TITLE.len()];
+    let is_page = fs::File::open(out).and_then(|mut file| file.read_exact(&mut start)).is_ok()
+        && start == *page::TITLE.as_bytes();
+    if !is_page && !force {
+        bail!(
+            "--out {}: it is there already, and it is no page of gpu-check: name another file, or replace it with --force",
+            out.display()
+        );
+    }
+    Ok(())
 }
 
 /// What was asked for.
@@ -70,6 +100,7 @@ pub fn run(arguments: &[String]) -> anyhow::Result<u8> {
 struct Wish {
     adapter: Option<String>,
     out: Option<PathBuf>,
+    force: bool,
 }
 
 impl Wish {
@@ -81,6 +112,10 @@ impl Wish {
                 Some((option, value)) => (option, Some(value.to_owned())),
                 None => (argument.as_str(), None),
             };
+            if argument == "--force" {
+                wish.force = true;
+                continue;
+            }
             if !["--adapter", "--out"].contains(&option) {
                 let what = if option.starts_with('-') { "option" } else { "argument" };
                 return Err(UsageError(format!("there is no {what} `{option}`; see `cargo xtask gpu-check --help`")));
@@ -219,12 +254,32 @@ mod tests {
     #[test]
     fn options_are_read() {
         assert_eq!(parse(&[]).expect("fine"), Wish::default());
-        let both = Wish { adapter: Some("RTX 4090".into()), out: Some("a.md".into()) };
+        let both = Wish { adapter: Some("RTX 4090".into()), out: Some("a.md".into()), force: false };
         assert_eq!(parse(&["--adapter", "RTX 4090", "--out", "a.md"]).expect("fine"), both);
         assert_eq!(parse(&["--out=a.md", "--adapter=RTX 4090"]).expect("fine"), both);
-        for wrong in [&["--adapter"][..], &["--out="], &["--fast"], &["page.md"], &["--adapter", "a", "b"]] {
+        assert!(parse(&["--force", "--out=a.md"]).expect("fine").force);
+        for wrong in
+            [&["--adapter"][..], &["--force=yes"], &["--out="], &["--fast"], &["page.md"], &["--adapter", "a", "b"]]
+        {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn only_a_page_is_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let out = folder.path().join("page.md");
+        let refused = |force| refuse_to_replace(&out, force).err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(refused(false), "");
+        for (text, message) in
+            [("", "no page of gpu-check"), ("# GPU", "no page of gpu-check"), ("# GPU check: H100\n", "")]
+        {
+            fs::write(&out, text).expect("writable");
+            assert!(refused(false).contains(message) && refused(false).is_empty() == message.is_empty(), "{text:?}");
+            assert_eq!(refused(true), "");
+        }
+        let folder = refuse_to_replace(folder.path(), true).expect_err("a folder").to_string();
+        assert!(folder.contains("it is a folder or a link"), "{folder}");
     }
 
     fn list() -> Vec<Adapter> {

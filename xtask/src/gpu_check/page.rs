@@ -4,6 +4,9 @@ use super::Adapter;
 use super::parts::Report;
 use std::path::Path;
 
+/// What every page begins with.
+pub const TITLE: &str = "# GPU check: ";
+
 /// Everything that is written about one check.
 pub struct Page {
     /// The adapter that was asked for; `None` if the adapters couldn't be listed.
@@ -49,7 +52,7 @@ impl Page {
             ("date", date(self.seconds_since_1970)),
             ("result", result),
         ];
-        let mut text = format!("# GPU check: {}\n\n|  |  |\n|---|---|\n", self.name());
+        let mut text = format!("{TITLE}{}\n\n|  |  |\n|---|---|\n", self.name());
         for (name, value) in rows {
             text += &format!("| {name} | {} |\n", cell(&value));
         }
