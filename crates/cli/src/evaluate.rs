@@ -1,6 +1,7 @@
 //! `reformer evaluate`: a run measured on a split. The measuring is `trainer`'s.
 
 use crate::arguments::EvaluateArguments;
+use crate::handling::Handling;
 use crate::material::Material;
 use crate::output::{self, note};
 use crate::{machine, trained};
@@ -20,15 +21,18 @@ pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
     let backend = machine::backend(&arguments.machine)?;
     let LoadedModel { config, tokenizer, mut store, step } = trained::load(&arguments.run, backend.as_ref())?;
     let material = match &arguments.data {
-        Some(name) => Material::open(name)?,
+        Some(name) => Material::open(name, &Handling::of_section(&config.data)?)?,
         None => Material::of_section(&config.data)?,
     };
     let split = arguments.split;
-    let (examples, left_out) = material.examples(split, &tokenizer, arguments.exclude_duplicates)?;
+    let found = material.examples(split, arguments.exclude_duplicates)?;
+    let (examples, left_out) = (found.encode(&tokenizer)?, found.left_out);
     // A long text is measured in pieces of the length that it was trained in.
     let run = trained::choose(&arguments.run)?;
     let rows = TrainingConfig::of(&run, &config)?.rows().max(LEAST_ROWS);
-    note(format_args!("step {step} on the {split} split of {} ({})", material.path().display(), material.layout()));
+    let (path, layout) = (material.path().display(), material.layout());
+    let whose = if found.is_dealt { ", split by this program" } else { "" };
+    note(format_args!("step {step} on the {split} split of {path} ({layout}{whose})"));
     if let Some(count) = left_out {
         let elsewhere = if split == Split::Train { "dev or test" } else { "train" };
         note(format_args!("without {count} dialogues that occur in {elsewhere} too"));

@@ -9,6 +9,7 @@ mod folders;
 mod generate;
 #[cfg_attr(not(feature = "gpu"), path = "no_graphics.rs")]
 mod graphics;
+mod handling;
 mod info;
 mod interrupt;
 mod lengths;
@@ -21,6 +22,9 @@ mod presets;
 mod progress;
 mod quantities;
 mod resume;
+mod spool;
+mod text_file;
+mod texts;
 mod train;
 mod train_arguments;
 mod trained;
