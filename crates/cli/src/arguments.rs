@@ -5,7 +5,7 @@ use crate::paths;
 use crate::quantities::{positive, probability, temperature, whole};
 use crate::train_arguments::{MachineArguments, TrainArguments};
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use reformer_multiwoz::Split;
 use reformer_session::{Changes, SamplingOptions};
 use std::path::PathBuf;
@@ -66,7 +66,7 @@ pub enum Command {
     Plan(Box<PlanArguments>),
     /// Tell what a run is, or what there is to run on
     Info(InfoArguments),
-    /// Look at data: count, check, write the sample out
+    /// Look at data: count, check, convert, write the sample out
     Data(DataArguments),
 }
 
@@ -257,11 +257,28 @@ pub enum DataCommand {
         #[arg(long, requires = "picture")]
         force: bool,
     },
-    /// Name every flaw; exit code 1 if a file can't be read
+    /// Name every flaw; exit code 1 if a file can't be read, or holds dialogues and is not
     Check {
         /// What to check: as `train --data`
         #[arg(long, value_name = "PATH", default_value = "sample")]
         data: PathBuf,
+    },
+    /// Write dialogues in another layout
+    ///
+    /// What the layout can't hold is said. The result appears when all of it is written.
+    Convert {
+        /// What to convert: as `train --data`
+        #[arg(long, value_name = "PATH")]
+        data: PathBuf,
+        /// The layout to write
+        #[arg(long, value_name = "LAYOUT")]
+        to: TargetName,
+        /// The folder to write; for turns and messages a single file too, if it ends in .jsonl
+        #[arg(long, value_name = "PATH")]
+        out: PathBuf,
+        /// Replace a file, or a folder of nothing but what this writes
+        #[arg(long)]
+        force: bool,
     },
     /// Write the embedded sample corpus as files of the MultiWOZ 2.2 layout
     Sample {
@@ -269,4 +286,17 @@ pub enum DataCommand {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+}
+
+/// A layout that dialogues are written in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum TargetName {
+    /// As MultiWOZ 2.2: train/, dev/ and test/ with dialogues_001.json and on; holds everything
+    SchemaGuided,
+    /// As MultiWOZ 2.1: data.json, valListFile.json, testListFile.json
+    DataJson,
+    /// {"turns":[{"speaker","text"}]} a line: train.jsonl, dev.jsonl, test.jsonl
+    Turns,
+    /// {"messages":[{"role","content"}]} a line: train.jsonl, dev.jsonl, test.jsonl; holds no annotation
+    Messages,
 }

@@ -1,6 +1,7 @@
 //! `reformer data`: looking at data without training on it. Reading, counting and checking are `multiwoz`'s.
 
-use crate::arguments::DataCommand;
+use crate::arguments::{DataCommand, TargetName};
+use crate::handling::Handling;
 use crate::material::Material;
 use crate::named_file::{Named, drawn, is_drawn};
 use crate::output::{self, note};
@@ -8,7 +9,7 @@ use crate::quantities::Bytes;
 use crate::typed::{program, typed};
 use crate::{fetch, lengths};
 use anyhow::bail;
-use reformer_multiwoz::{DialogueName, Flaw, Percentiles, Source, check_source, sample, stats};
+use reformer_multiwoz::{DataError, DialogueName, Flaw, Percentiles, Target, check_source, convert, sample, stats};
 use std::path::Path;
 
 /// Duplicates of each kind that are named to people.
@@ -24,25 +25,27 @@ const PICTURE: &str = "data stats";
 pub fn run(command: &DataCommand) -> anyhow::Result<()> {
     match command {
         DataCommand::Fetch { out, mirror } => fetch::run(out.as_deref(), mirror.as_deref()),
-        DataCommand::Stats { data, json, picture, force } => {
-            count(&dialogues(data)?, *json, picture.as_deref(), *force)
-        }
+        DataCommand::Stats { data, json, picture, force } => count(&open(data)?, *json, picture.as_deref(), *force),
         DataCommand::Check { data } => look_for_flaws(data),
+        DataCommand::Convert { data, to, out, force } => write_as(data, *to, out, *force),
         DataCommand::Sample { out } => write_sample(out),
     }
 }
 
-fn dialogues(data: &Path) -> anyhow::Result<Source> {
-    match Material::open(data)? {
-        Material::Dialogues(source) => Ok(source),
-        Material::Text(path) => bail!("{} is a text file: there are no dialogues in it to look at", path.display()),
+fn open(data: &Path) -> anyhow::Result<Material> {
+    let material = Material::open(data, &Handling::default())?;
+    match material.source() {
+        Some(_) => Ok(material),
+        None => bail!("{} is a text file: there are no dialogues in it to look at", data.display()),
     }
 }
 
-fn count(source: &Source, json: bool, picture: Option<&Path>, force: bool) -> anyhow::Result<()> {
+fn count(material: &Material, json: bool, picture: Option<&Path>, force: bool) -> anyhow::Result<()> {
+    let Some(source) = material.source() else { return Ok(()) };
+    material.tell_unread();
     let stats = stats(source)?;
+    let title = format!("{} ({})", material.path().display(), stats.layout);
     if let Some(path) = picture {
-        let title = format!("{} ({})", source.path().display(), stats.layout);
         let named = Named { option: "--picture", path, force, how_to_force: "--force" };
         let svg = drawn(&lengths::picture(&stats, &title)?, PICTURE);
         named.write(svg.as_bytes(), |there| is_drawn(there, PICTURE))?;
@@ -51,7 +54,7 @@ fn count(source: &Source, json: bool, picture: Option<&Path>, force: bool) -> an
     if json {
         return output::line(serde_json::to_string(&stats)?);
     }
-    let mut text = format!("{} ({})\n", source.path().display(), stats.layout);
+    let mut text = format!("{title}\n");
     for (split, counted) in &stats.splits {
         text += &format!(
             "  {:6}{:>8} dialogues {:>9} turns {:>12} of text\n",
@@ -61,7 +64,8 @@ fn count(source: &Source, json: bool, picture: Option<&Path>, force: bool) -> an
             Bytes(counted.bytes as u64).to_string()
         );
     }
-    for (split, counted) in &stats.splits {
+    // Of a split without dialogues there is no more to say.
+    for (split, counted) in stats.splits.iter().filter(|(_, counted)| counted.dialogues > 0) {
         let (turns, bytes) = (&counted.turns_a_dialogue, &counted.bytes_a_dialogue);
         text += &format!("  {:6} a dialogue has {} turns and {} bytes\n", split.name(), spread(turns), spread(bytes));
         let domains: Vec<_> = counted.domains.iter().map(|(domain, count)| format!("{domain} {count}")).collect();
@@ -98,9 +102,12 @@ fn rest(count: usize) -> String {
 }
 
 fn look_for_flaws(data: &Path) -> anyhow::Result<()> {
-    let flaws = check_source(&dialogues(data)?);
+    let material = open(data)?;
+    let Some(source) = material.source() else { return Ok(()) };
+    let flaws = check_source(source);
     let unreadable = flaws.iter().filter(|flaw| flaw.unreadable).count();
     flaws.iter().try_for_each(|flaw: &Flaw| output::line(flaw))?;
+    tell_others(&material);
     if unreadable > 0 {
         bail!(
             "{}: {unreadable} of {} flaws make a file or a dialogue unreadable; they are listed above",
@@ -113,6 +120,52 @@ fn look_for_flaws(data: &Path) -> anyhow::Result<()> {
         1 => "1 flaw; all of it can be read".to_owned(),
         count => format!("{count} flaws; all of it can be read"),
     });
+    Ok(())
+}
+
+/// What else lies there, so that "no flaw" says of everything that it was looked at.
+fn tell_others(material: &Material) {
+    let Some(Ok(unread)) = material.source().map(|source| source.unread()) else { return };
+    let kinds = [
+        (unread.companions, "is known to hold no dialogues", "are known to hold no dialogues"),
+        (unread.others, "holds no dialogues", "hold no dialogues"),
+    ];
+    for (files, one, many) in kinds.into_iter().filter(|(files, ..)| !files.is_empty()) {
+        let names = files.iter().take(MOST_NAMED);
+        let names: Vec<_> =
+            names.map(|file| file.strip_prefix(material.path()).unwrap_or(file).display().to_string()).collect();
+        let more = match files.len() - names.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let (count, verb) = if files.len() == 1 { ("1 other file", one) } else { ("other files", many) };
+        let count = if files.len() == 1 { count.to_owned() } else { format!("{} {count}", files.len()) };
+        note(format_args!("{count} {verb}: {}{more}", names.join(", ")));
+    }
+}
+
+fn write_as(data: &Path, to: TargetName, out: &Path, force: bool) -> anyhow::Result<()> {
+    let material = open(data)?;
+    let Some(source) = material.source() else { return Ok(()) };
+    material.tell_unread();
+    let target = match to {
+        TargetName::SchemaGuided => Target::SchemaGuided,
+        TargetName::DataJson => Target::DataJson,
+        TargetName::Turns => Target::Turns,
+        TargetName::Messages => Target::Messages,
+    };
+    let converted = convert(source, target, out, force).map_err(|error| match error {
+        DataError::NotEmpty { path } if !path.is_dir() || !force => {
+            anyhow::anyhow!("--out {} is there already: name another place, or replace it with --force", path.display())
+        }
+        error => error.into(),
+    })?;
+    let counts: Vec<_> = converted.dialogues.iter().map(|(split, count)| format!("{split} {count}")).collect();
+    let total: usize = converted.dialogues.values().sum();
+    output::line(format_args!("{total} dialogues ({}) as {target} in {}", counts.join(", "), out.display()))?;
+    for (what, count) in &converted.lost {
+        note(format_args!("{target} can't hold {what}, which {count} of {total} dialogues had"));
+    }
     Ok(())
 }
 

@@ -1,10 +1,12 @@
 //! `reformer evaluate`: a run measured on a split, and how much of that it was trained on. The measuring is `trainer`'s.
 
 use crate::arguments::EvaluateArguments;
-use crate::material::{Material, SplitTexts, refuse_word_pieces};
+use crate::handling::Handling;
+use crate::material::Material;
 use crate::output::{self, note};
 use crate::quantities::Bytes;
 use crate::seen::{self, Measured};
+use crate::texts::{Examples, SplitTexts, refuse_word_pieces};
 use crate::typed::{program, typed};
 use crate::{interrupt, machine, trained};
 use anyhow::bail;
@@ -12,6 +14,7 @@ use reformer_multiwoz::Split;
 use reformer_session::{LoadedModel, RunFolder, Tokenizer, TrainedOn};
 use reformer_trainer::{Example, TrainingConfig, encode_dialogues, evaluate};
 use serde_json::json;
+use std::path::Path;
 
 /// At least so many tokens run at a time, so that no dialogue of a run with short rows is cut.
 const LEAST_ROWS: usize = 4096;
@@ -27,14 +30,16 @@ pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
     let LoadedModel { config, tokenizer, mut store, step, .. } =
         trained::load(&arguments.run, backend.as_ref(), &changes)?;
     let material = match &arguments.data {
-        Some(name) => Material::open(name)?,
+        Some(name) => Material::open(name, &Handling::of_section(&config.data)?)?,
         None => Material::of_section(&config.data)?,
     };
     let split = arguments.split;
-    note(format_args!("step {step} on the {split} split of {} ({})", material.path().display(), material.layout()));
-    let texts = material.split(split, arguments.exclude_duplicates)?;
-    let wanted = Wanted { run: &run, material: &material, split, include_trained: arguments.include_trained };
-    let chosen = wanted.choose(texts, &tokenizer)?;
+    let found = material.examples(split, arguments.exclude_duplicates)?;
+    let (path, layout) = (material.path().display(), material.layout());
+    let whose = if found.is_dealt { ", split by this program" } else { "" };
+    note(format_args!("step {step} on the {split} split of {path} ({layout}{whose})"));
+    let wanted = Wanted { run: &run, split, include_trained: arguments.include_trained };
+    let chosen = wanted.choose(found, &tokenizer)?;
     // A long text is measured in pieces of the length that it was trained in.
     let rows = TrainingConfig::of(&run, &config)?.rows().max(LEAST_ROWS);
     interrupt::during(interrupt::Work::Answering);
@@ -65,7 +70,6 @@ pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
 /// What is asked for.
 struct Wanted<'a> {
     run: &'a RunFolder,
-    material: &'a Material,
     split: Split,
     include_trained: bool,
 }
@@ -83,36 +87,41 @@ struct Chosen {
 
 impl Wanted<'_> {
     /// Leaves out what was trained on where the splits are ours: published ones are measured as everyone measures them.
-    fn choose(&self, texts: SplitTexts, tokenizer: &Tokenizer) -> anyhow::Result<Chosen> {
+    fn choose(&self, found: Examples, tokenizer: &Tokenizer) -> anyhow::Result<Chosen> {
         let trained_on = self.run.read_trained_on()?;
         self.say_what_is_unknown(trained_on.as_ref());
         let known = trained_on.is_some();
         let trained_on = trained_on.unwrap_or_default();
-        let included = self.include_trained || !self.material.is_own();
-        match texts {
-            SplitTexts::Dialogues { turns, left_out: duplicates } => {
-                if let Some(count) = duplicates {
+        let included = self.include_trained || !found.is_dealt;
+        match found.texts {
+            SplitTexts::Dialogues(turns) => {
+                if let Some(count) = found.left_out {
                     let elsewhere = if self.split == Split::Train { "dev or test" } else { "train" };
                     note(format_args!("without {count} dialogues that occur in {elsewhere} too"));
                 }
                 let all = turns.len();
                 let Measured { kept, also_in_training, left_out } = seen::dialogues(&trained_on, turns, included);
-                self.tell(kept.is_empty(), also_in_training, left_out, &format!("{all} dialogues"), &|count| {
-                    count.to_string()
-                })?;
+                self.tell(
+                    kept.is_empty(),
+                    &found.path,
+                    also_in_training,
+                    left_out,
+                    &format!("{all} dialogues"),
+                    &|count| count.to_string(),
+                )?;
                 Ok(Chosen {
                     dialogues: Some(kept.len()),
                     examples: encode_dialogues(tokenizer, &kept)?,
                     also_in_training: known.then_some(also_in_training),
-                    left_out: left_out + duplicates.unwrap_or(0) as u64,
+                    left_out: left_out + found.left_out.unwrap_or(0) as u64,
                 })
             }
             SplitTexts::Bytes(text) => {
-                refuse_word_pieces(self.material.path(), tokenizer)?;
+                refuse_word_pieces(&found.path, tokenizer)?;
                 let Measured { kept, also_in_training, left_out } = seen::text(&trained_on, &text, included);
                 let all = Bytes(text.len() as u64).to_string();
                 let nothing = kept.is_empty() && !text.is_empty();
-                self.tell(nothing, also_in_training, left_out, &all, &|count| Bytes(count).to_string())?;
+                self.tell(nothing, &found.path, also_in_training, left_out, &all, &|count| Bytes(count).to_string())?;
                 Ok(Chosen {
                     examples: kept,
                     dialogues: None,
@@ -127,6 +136,7 @@ impl Wanted<'_> {
     fn tell(
         &self,
         nothing: bool,
+        path: &Path,
         also_in_training: u64,
         left_out: u64,
         all: &str,
@@ -137,7 +147,7 @@ impl Wanted<'_> {
                 "the run was trained on all {all} of the {} split of {}, so nothing is left to measure: name other data with --data, \
                  or measure them all the same with --include-trained",
                 self.split,
-                self.material.path().display()
+                path.display()
             );
         }
         let count = counted(also_in_training);

@@ -10,6 +10,7 @@ mod folders;
 mod generate;
 #[cfg_attr(not(feature = "gpu"), path = "no_graphics.rs")]
 mod graphics;
+mod handling;
 mod info;
 mod interrupt;
 mod lengths;
@@ -27,6 +28,9 @@ mod quantities;
 mod resume;
 mod run_names;
 mod seen;
+mod spool;
+mod text_file;
+mod texts;
 mod train;
 mod train_arguments;
 mod trained;

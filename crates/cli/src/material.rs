@@ -1,19 +1,25 @@
-//! What `--data` names: MultiWOZ, own dialogues, a text file or the sample; and where MultiWOZ is looked for when nothing is
-//! named. Reading dialogues is `multiwoz`'s, cutting text into splits is `trainer`'s.
+//! What `--data` names: MultiWOZ, own dialogues, a text file, standard input or the sample; and where MultiWOZ is looked for when
+//! nothing is named. Reading dialogues is `multiwoz`'s, cutting text into splits is `trainer`'s, how it is read says `handling.rs`.
 
 use crate::folders;
-use crate::machine;
+use crate::handling::{BYTES, Handling, PERCENT, SALT, TEXT, TextKind};
+use crate::output::note;
 use crate::progress::reading;
-use crate::quantities::Bytes;
+use crate::spool::{STANDARD_INPUT, Spool};
+use crate::text_file::{bytes_of, or_bytes};
+use crate::texts::{Examples, SplitTexts, Texts, Turns};
+use crate::train_arguments::TrainingData;
+use crate::typed::typed;
 use anyhow::{Context, bail};
-use reformer_multiwoz::{Duplicates, Source, Split};
-use reformer_session::{Speaker, StoredPath, Tokenizer};
+use reformer_multiwoz::{Dealing, Duplicates, Reading, Source, Split, ending, read_text};
+use reformer_session::{Speaker, StoredPath};
 use reformer_trainer::Corpus;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The folder of MultiWOZ 2.2 below the folder for data.
 const MULTIWOZ: &str = "multiwoz-2.2";
@@ -23,35 +29,28 @@ const VARIABLE: &str = "REFORMER_DATA";
 const EXCLUDE: &str = "exclude_duplicates";
 /// What `--data` calls the embedded corpus.
 const SAMPLE: &str = "sample";
-/// Files that hold other files and are not looked into: as bytes they would be learned, to no one's use.
-const ARCHIVES: [&str; 6] = ["tar", "gz", "tgz", "xz", "7z", "zst"];
-
-/// Bytes of memory for a byte of a text file: itself, its token of four bytes, whether that is scored, and some to work with.
-const TEXT_MEMORY: u64 = 8;
-
-/// Turns of a dialogue as the tokenizer takes them.
-type Turns = Vec<(Speaker, String)>;
+/// Endings of files that hold dialogues, or files of dialogues.
+const DIALOGUES: [&str; 4] = ["json", "jsonl", "ndjson", "zip"];
+/// Endings of files that hold other files, but for the zip archive: whatever is in one, it is no text to learn.
+const ARCHIVES: [&str; 8] = ["tar", "tgz", "xz", "txz", "7z", "zst", "bz2", "rar"];
+/// Files that are named where some aren't read.
+const MOST_NAMED: usize = 5;
 
 /// Data that was found.
 #[derive(Clone, Debug)]
-pub enum Material {
-    /// Dialogues in splits.
-    Dialogues(Source),
-    /// A text file.
-    Text(PathBuf),
+pub struct Material {
+    what: What,
+    dealing: Dealing,
+    /// Where standard input is kept, if it came from there.
+    spool: Option<Arc<Spool>>,
 }
 
-/// The texts of the splits that training needs.
-pub enum Texts {
-    /// Dialogues to train on and to validate on.
-    Dialogues {
-        train: Vec<Turns>,
-        dev: Vec<Turns>,
-        /// How many were left out of train, if they were to be.
-        left_out: Option<usize>,
-    },
-    /// All bytes of a text file.
-    Bytes(Vec<u8>),
+#[derive(Clone, Debug)]
+enum What {
+    /// Dialogues in splits.
+    Dialogues(Source),
+    /// A file that holds none.
+    Text(PathBuf, TextKind),
 }
 
 impl Material {
@@ -59,41 +58,77 @@ impl Material {
     ///
     /// # Errors
     /// If it isn't there, or isn't of a kind that is known.
-    pub fn open(path: &Path) -> anyhow::Result<Self> {
+    pub fn open(path: &Path, handling: &Handling) -> anyhow::Result<Self> {
         // As text: a path that names the folder `sample/` is another one.
         if path.as_os_str() == SAMPLE {
-            return Ok(Self::Dialogues(Source::sample()));
+            if handling.text == TextKind::Bytes {
+                bail!("--bytes: `sample` is the embedded corpus, of dialogues; a file of that name is ./sample");
+            }
+            return Ok(Self::sample());
+        }
+        if path.as_os_str() == STANDARD_INPUT {
+            let spool = Spool::read(handling.text == TextKind::Bytes)?;
+            let found = Self::open(spool.path(), handling)?;
+            return Ok(Self { spool: Some(Arc::new(spool)), ..found });
         }
         let name = path.display();
         let kind = fs::metadata(path).with_context(|| {
             format!(
                 "--data {name}: cannot read it; name a folder, a .zip or a .json file of MultiWOZ or of another \
-                 schema-guided set, a .jsonl file of own dialogues, a text file, or `sample`"
+                 schema-guided set, a .jsonl or .json file of own dialogues, a text file, `-` or `sample`"
             )
         })?;
         if !kind.is_dir() && !kind.is_file() {
             bail!(
-                "--data {name}: it is a pipe, a socket or a device, whose end may never come: name a folder or a file"
+                "--data {name}: it is a pipe, a socket or a device, whose end may never come: name a folder or a file, or \
+                 let `--data -` read standard input"
             );
         }
         // Runs remember where their data is, whatever folder they are used from.
         let path = dunce::canonicalize(path).with_context(|| format!("--data {name}: cannot find where it lies"))?;
-        let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-        match extension.as_deref() {
-            _ if kind.is_dir() => {}
-            Some("json" | "jsonl" | "zip") => {}
-            Some(extension) if ARCHIVES.contains(&extension) => {
-                bail!("--data {name}: of archives only .zip is read: unpack it, and name the folder or the file")
+        let Handling { dealing, text } = handling.clone();
+        let ends_in = |endings: &[&str]| ending(&path).is_some_and(|ending| endings.contains(&ending.as_str()));
+        let holds_dialogues = kind.is_dir() || ends_in(&DIALOGUES);
+        let what = match text {
+            TextKind::Bytes if kind.is_dir() => {
+                bail!("--bytes: {name} is a folder, and has no bytes: name a file")
             }
-            _ => return Ok(Self::Text(path)),
+            TextKind::Bytes | TextKind::AsLearned if kind.is_file() => What::Text(path, text),
+            _ if holds_dialogues => {
+                What::Dialogues(Source::open_with(&path, &Reading { dealing: dealing.clone(), ..Reading::default() })?)
+            }
+            _ if ends_in(&ARCHIVES) => bail!(
+                "--data {name}: of archives only .zip is read, and .gz of a single file: unpack it, and name the folder or \
+                 the file; or let `train --bytes` learn its bytes as they are"
+            ),
+            _ => {
+                // A look at its first bytes.
+                read_text(&path, 0).map_err(or_bytes)?;
+                What::Text(path, text)
+            }
+        };
+        let found = Self { what, dealing, spool: None };
+        if found.dealing == Dealing::ByLine && found.is_dealt() {
+            note(format_args!(
+                "warning: this run's splits of {name} go by line number, as they did before 0.2: what is trained on and what \
+                 is measured on depends on the order of its lines; a new run goes by what the dialogues say"
+            ));
         }
-        Ok(Self::Dialogues(Source::open(&path)?))
+        Ok(found)
     }
 
     /// What is at hand when nothing was named: MultiWOZ where it is, else the sample.
     pub fn at_hand() -> Self {
         let multiwoz = places().into_iter().find_map(|place| Source::open(place).ok());
-        Self::Dialogues(multiwoz.unwrap_or_else(Source::sample))
+        multiwoz.map_or_else(Self::sample, Self::of_source)
+    }
+
+    fn sample() -> Self {
+        Self::of_source(Source::sample())
+    }
+
+    fn of_source(source: Source) -> Self {
+        Self { what: What::Dialogues(source), dealing: Dealing::default(), spool: None }
     }
 
     /// The data section of a run's config.
@@ -101,6 +136,15 @@ impl Material {
         let mut section = json!({ "path": StoredPath::from(self.path()), "layout": self.layout() });
         if exclude_duplicates {
             section[EXCLUDE] = Value::Bool(true);
+        }
+        if let (What::Dialogues(source), Dealing::ByText { salt, test_percent }) = (&self.what, &self.dealing)
+            && source.is_own()
+        {
+            section[SALT] = json!(salt);
+            section[PERCENT] = json!(test_percent);
+        }
+        if let What::Text(_, TextKind::Bytes) = self.what {
+            section[BYTES] = Value::Bool(true);
         }
         section
     }
@@ -117,30 +161,39 @@ impl Material {
     pub fn of_section(section: &Value) -> anyhow::Result<Self> {
         let path = StoredPath::deserialize(&section["path"])
             .context("the run's config.json has no `data.path`: name data with --data PATH")?;
-        Self::open(&path).context("the run's own data is not there any more; --data PATH names other data")
+        if path.as_os_str() == STANDARD_INPUT {
+            bail!(
+                "the run learned from standard input, which nobody keeps: name the same data with --data PATH, or pipe it \
+                 in again with --data -"
+            );
+        }
+        Self::open(&path, &Handling::as_learned(section)?)
+            .context("the run's own data is not there any more; --data PATH names other data")
     }
 
-    /// Where it is; `sample` for the sample.
+    /// The dialogues; none of a text.
+    pub fn source(&self) -> Option<&Source> {
+        match &self.what {
+            What::Dialogues(source) => Some(source),
+            What::Text(..) => None,
+        }
+    }
+
+    /// Where it is; `sample` for the sample, `-` for standard input.
     pub fn path(&self) -> &Path {
-        match self {
-            Self::Dialogues(source) => source.path(),
-            Self::Text(path) => path,
+        match &self.what {
+            _ if self.spool.is_some() => Path::new(STANDARD_INPUT),
+            What::Dialogues(source) => source.path(),
+            What::Text(path, _) => path,
         }
     }
 
-    /// Whether its splits are ours, and were not published with it: own dialogues in one file, and texts.
-    pub fn is_own(&self) -> bool {
-        match self {
-            Self::Dialogues(source) => source.is_dealt(),
-            Self::Text(_) => true,
-        }
-    }
-
-    /// See [`Source::layout`]; `text` for a text file.
+    /// See [`Source::layout`]; `text` for a text file, `bytes` for one that is learned whatever it is.
     pub fn layout(&self) -> &'static str {
-        match self {
-            Self::Dialogues(source) => source.layout(),
-            Self::Text(_) => "text",
+        match &self.what {
+            What::Dialogues(source) => source.layout(),
+            What::Text(_, TextKind::Bytes) => BYTES,
+            What::Text(..) => TEXT,
         }
     }
 
@@ -149,82 +202,123 @@ impl Material {
         self.layout() == SAMPLE
     }
 
+    /// Whether its splits are made by us: those of own dialogues in one file.
+    pub fn is_dealt(&self) -> bool {
+        self.source().is_some_and(Source::is_dealt)
+    }
+
     /// Reads what training needs; without dialogues of train that occur in dev or test, if so asked.
     ///
     /// # Errors
     /// The first thing that is wrong with the data.
     pub fn read(&self, exclude_duplicates: bool) -> anyhow::Result<Texts> {
-        match self {
-            Self::Dialogues(source) => {
+        self.tell_unread();
+        match &self.what {
+            What::Dialogues(source) => {
                 let (train, left_out) = turns_without(source, Split::Train, exclude_duplicates)?;
-                Ok(Texts::Dialogues { train, dev: turns(source, Split::Dev)?, left_out })
+                let dev = if source.splits().contains(&Split::Dev) { turns(source, Split::Dev)? } else { Vec::new() };
+                if dev.is_empty() {
+                    note(format_args!(
+                        "{} has no dialogues for dev, so nothing is evaluated while it trains, and the newest checkpoint \
+                         is the best that is known",
+                        self.path().display()
+                    ));
+                }
+                Ok(Texts::Dialogues { train, dev, left_out })
             }
-            Self::Text(path) => {
-                refuse_to_exclude(path, exclude_duplicates)?;
-                Ok(Texts::Bytes(read_text(path)?))
+            What::Text(path, kind) => {
+                self.refuse_to_exclude(exclude_duplicates)?;
+                Ok(Texts::Bytes(bytes_of(path, *kind)?))
             }
         }
     }
 
-    /// The texts of one split, without dialogues that occur in train (of train: in dev or test), if so asked.
+    /// What there is of one split, without dialogues that occur in train (of train: in dev or test), if so asked.
     ///
     /// # Errors
-    /// The first thing that is wrong with the data.
-    pub fn split(&self, split: Split, exclude_duplicates: bool) -> anyhow::Result<SplitTexts> {
-        match self {
-            Self::Dialogues(source) => {
+    /// The first thing that is wrong with the data; if there is nothing of the split.
+    pub fn examples(&self, split: Split, exclude_duplicates: bool) -> anyhow::Result<Examples> {
+        self.tell_unread();
+        let (texts, left_out) = match &self.what {
+            What::Dialogues(source) => {
                 let (turns, left_out) = turns_without(source, split, exclude_duplicates)?;
-                Ok(SplitTexts::Dialogues { turns, left_out })
+                (SplitTexts::Dialogues(turns), left_out)
             }
-            Self::Text(path) => {
-                refuse_to_exclude(path, exclude_duplicates)?;
-                let text = read_text(path)?;
-                let [train, dev, test] = Corpus::parts_of_text(&text);
+            What::Text(path, kind) => {
+                self.refuse_to_exclude(exclude_duplicates)?;
+                let text = bytes_of(path, *kind)?;
+                let [train, dev, test] = Corpus::cut_text(&text);
                 let part = match split {
                     Split::Train => train,
                     Split::Dev => dev,
                     Split::Test => test,
                 };
-                Ok(SplitTexts::Bytes(part.to_vec()))
+                if part.is_empty() {
+                    bail!(
+                        "{} has {} bytes, which leave none for {split}: name a longer text, or another --split",
+                        self.path().display(),
+                        text.len()
+                    );
+                }
+                (SplitTexts::Bytes(part.to_vec()), None)
             }
-        }
+        };
+        let is_dealt = self.is_dealt() || self.source().is_none();
+        Ok(Examples { texts, left_out, is_dealt, path: self.path().to_owned() })
     }
-}
 
-/// The texts of one split.
-pub enum SplitTexts {
-    /// Dialogues, and how many were left out since they occur elsewhere, if they were to be.
-    Dialogues { turns: Vec<Turns>, left_out: Option<usize> },
-    /// The bytes of a part of a text.
-    Bytes(Vec<u8>),
-}
-
-impl Texts {
-    /// As tokens.
+    /// Refuses options that mean nothing for this data.
     ///
     /// # Errors
-    /// If the tokenizer fails.
-    pub fn encode(self, tokenizer: &Tokenizer) -> anyhow::Result<Corpus> {
-        match self {
-            Self::Dialogues { train, dev, .. } => Ok(Corpus::from_dialogues(tokenizer, &train, &dev, &[])?),
-            Self::Bytes(text) => Ok(Corpus::from_text(&text)),
+    /// Such an option, with the reason.
+    pub fn refuse_unused(&self, options: &TrainingData) -> anyhow::Result<()> {
+        let path = self.path().display();
+        if options.bytes && self.source().is_some() {
+            bail!("--bytes: {path} holds dialogues: name a file with --data FILE");
+        }
+        let given = [("--split-salt", options.split_salt.is_some()), ("--test-share", options.test_share.is_some())];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) if !self.is_dealt() => {
+                let why = if self.source().is_some() { "has splits of its own" } else { "is cut in order" };
+                bail!(
+                    "{option}: {path} ({}) {why}; the option is for own dialogues in one file, leave it out",
+                    self.layout()
+                )
+            }
+            _ => Ok(()),
         }
     }
 
-    /// `2,700 dialogues for training, 1.91 MiB of text`: what there is to learn from.
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Dialogues { train, left_out, .. } => {
-                let bytes = train.iter().flatten().map(|(_, text)| text.len() as u64).sum();
-                let without = left_out
-                    .map(|count| format!(", without {count} that occur in dev or test too"))
-                    .unwrap_or_default();
-                format!("{} dialogues to train on, {} of text{without}", train.len(), Bytes(bytes))
-            }
-            Self::Bytes(text) => {
-                format!("{} of text, the first 90 % to train on", Bytes(text.len() as u64))
-            }
+    /// Names files that hold dialogues, lie in the data's folder, and aren't read.
+    pub fn tell_unread(&self) {
+        let Some(Ok(unread)) = self.source().map(Source::unread) else { return };
+        let files = unread.dialogues;
+        if files.is_empty() {
+            return;
         }
+        let within = |file: &PathBuf| file.strip_prefix(self.path()).unwrap_or(file).display().to_string();
+        let names: Vec<String> = files.iter().take(MOST_NAMED).map(within).collect();
+        let more = match files.len().saturating_sub(MOST_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let count = if files.len() == 1 { "1 file".to_owned() } else { format!("{} files", files.len()) };
+        note(format_args!(
+            "warning: {count} in {} with dialogues are not read: {}{more}; `data check --data {}` says what to do",
+            self.path().display(),
+            names.join(", "),
+            typed(self.path())
+        ));
+    }
+
+    fn refuse_to_exclude(&self, exclude: bool) -> anyhow::Result<()> {
+        if exclude {
+            bail!(
+                "--exclude-duplicates: {} is a text file and has no dialogues; leave the option out",
+                self.path().display()
+            );
+        }
+        Ok(())
     }
 }
 
@@ -239,6 +333,9 @@ pub fn places() -> Vec<PathBuf> {
 /// The turns of a split, without dialogues that occur elsewhere, if so asked, and how many these are.
 fn turns_without(source: &Source, split: Split, exclude: bool) -> anyhow::Result<(Vec<Turns>, Option<usize>)> {
     let all = turns(source, split)?;
+    if all.is_empty() {
+        return Err(source.empty(split).into());
+    }
     if !exclude {
         return Ok((all, None));
     }
@@ -250,14 +347,7 @@ fn turns_without(source: &Source, split: Split, exclude: bool) -> anyhow::Result
     Ok((kept.collect(), Some(left_out.len())))
 }
 
-fn refuse_to_exclude(path: &Path, exclude: bool) -> anyhow::Result<()> {
-    if exclude {
-        bail!("--exclude-duplicates: {} is a text file and has no dialogues; leave the option out", path.display());
-    }
-    Ok(())
-}
-
-/// The texts of a split. What else is known of its dialogues is dropped as it is read.
+/// The texts of a split, which may be empty. What else is known of its dialogues is dropped as it is read.
 fn turns(source: &Source, split: Split) -> anyhow::Result<Vec<Turns>> {
     let turn = |turn: reformer_multiwoz::Turn| {
         let speaker = match turn.speaker {
@@ -273,36 +363,5 @@ fn turns(source: &Source, split: Split) -> anyhow::Result<Vec<Turns>> {
         bar.set_position(dialogues.len() as u64);
     }
     bar.finish_and_clear();
-    if dialogues.is_empty() { Err(source.empty(split).into()) } else { Ok(dialogues) }
-}
-
-fn read_text(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let length = fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let free = machine::free_bytes();
-    if length > free / TEXT_MEMORY {
-        bail!(
-            "the text file {} has {}, and learning from it takes {TEXT_MEMORY} times as much memory, of which {} are free: \
-             name a part of it",
-            path.display(),
-            Bytes(length),
-            Bytes(free)
-        );
-    }
-    let text = fs::read(path).with_context(|| format!("cannot read the text file {}", path.display()))?;
-    if text.is_empty() {
-        bail!("the text file {} is empty: name one with text", path.display());
-    }
-    Ok(text)
-}
-
-/// A text file is cut as bytes: other tokens would mean other text.
-pub fn refuse_word_pieces(path: &Path, tokenizer: &Tokenizer) -> anyhow::Result<()> {
-    if tokenizer.vocabulary() != Tokenizer::bytes().vocabulary() {
-        bail!(
-            "{}: a text file is read as bytes, and this run's tokenizer knows {}: name dialogues with --data",
-            path.display(),
-            tokenizer.kind()
-        );
-    }
-    Ok(())
+    Ok(dialogues)
 }

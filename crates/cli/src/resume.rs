@@ -1,6 +1,7 @@
 //! Options beside a run that was begun: those that were left out are the run's, those that can't change what was trained so far are
 //! taken, the others are refused by name.
 
+use crate::handling::{BYTES, PERCENT, SALT};
 use crate::material::Material;
 use crate::presets::Recipe;
 use crate::train_arguments::TrainArguments;
@@ -66,9 +67,18 @@ pub fn config(
             wanted.data["path"] = config.data["path"].clone();
         }
     }
-    // Left out, it is the run's.
+    // What is left out is the run's.
     if arguments.data.exclude_duplicates {
         wanted.data["exclude_duplicates"] = true.into();
+    }
+    if let Some(salt) = &arguments.data.split_salt {
+        wanted.data[SALT] = salt.as_str().into();
+    }
+    if let Some(share) = arguments.data.test_share {
+        wanted.data[PERCENT] = share.into();
+    }
+    if arguments.data.bytes {
+        wanted.data[BYTES] = true.into();
     }
     Ok(resumed(run, config, &wanted, done)?)
 }

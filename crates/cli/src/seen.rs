@@ -1,13 +1,10 @@
 //! What was trained on: remembered when a run begins, and asked when one is measured. The fingerprints are `session`'s.
 
-use crate::material::Texts;
+use crate::texts::{Texts, Turns};
 use anyhow::Context;
-use reformer_session::{RunFolder, Speaker, TrainedOn};
+use reformer_session::{RunFolder, TrainedOn};
 use reformer_trainer::{Corpus, Example, encode_text};
 use std::path::Path;
-
-/// Turns of a dialogue.
-type Turns = Vec<(Speaker, String)>;
 
 /// What these texts, and the run that it starts from, will have taught a run.
 ///
@@ -64,7 +61,7 @@ pub fn text(trained_on: &TrainedOn, text: &[u8], included: bool) -> Measured<Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reformer_session::BLOCK;
+    use reformer_session::{BLOCK, Speaker};
 
     #[test]
     fn what_was_trained_on_is_counted_and_left_out() {

@@ -1,12 +1,14 @@
 //! `reformer train`: from options to a run, fresh or resumed, and how it is told. The loop itself is `trainer`'s.
 
+use crate::handling::Handling;
 use crate::interrupt::{self, Work};
-use crate::material::{self, Material, Texts};
+use crate::material::{self, Material};
 use crate::output::{ReaderGone, note};
 use crate::plan::{describe_choice, describe_model, memory_in_words};
 use crate::presets::Recipe;
 use crate::progress::{Progress, Telling};
 use crate::quantities::{Bytes, Count, Seconds};
+use crate::texts::Texts;
 use crate::train_arguments::TrainArguments;
 use crate::typed::{program, typed};
 use crate::{claim, machine, resume, seen, trained};
@@ -156,7 +158,8 @@ fn follow(trainer: &mut Trainer, mut progress: Progress, run: &Path) -> anyhow::
 fn job_of_run(arguments: &TrainArguments, Claim { run, start, .. }: &Claim) -> anyhow::Result<Job> {
     let config = run.read_config()?;
     let tokenizer = run.read_tokenizer()?;
-    let asked = arguments.data.data.as_deref().map(Material::open).transpose()?;
+    let handling = Handling::as_learned(&config.data)?;
+    let asked = arguments.data.data.as_deref().map(|name| Material::open(name, &handling)).transpose()?;
     let config = resume::config(arguments, run, &config, asked.as_ref(), start)?;
     let material = match asked {
         Some(material) => material,
@@ -178,9 +181,10 @@ fn fresh_job(arguments: &TrainArguments, progress: &Progress) -> anyhow::Result<
         _ => Recipe::asked(&arguments.model, &arguments.step)?,
     };
     let material = match &arguments.data.data {
-        Some(name) => Material::open(name)?,
+        Some(name) => Material::open(name, &Handling::of_options(&arguments.data))?,
         None => Material::at_hand(),
     };
+    material.refuse_unused(&arguments.data)?;
     if arguments.data.data.is_none() && material.is_sample() {
         let places: Vec<String> = material::places().iter().map(|place| place.display().to_string()).collect();
         // Without a home there is no place to look in.

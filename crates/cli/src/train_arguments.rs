@@ -4,6 +4,7 @@
 use crate::quantities::{minutes, positive, positive_number, rate, whole};
 use clap::{Args, ValueEnum};
 use reformer_model::LayerKind;
+use reformer_multiwoz::Dealing;
 use reformer_trainer::Duration;
 use std::path::PathBuf;
 
@@ -28,14 +29,24 @@ pub struct TrainArguments {
 #[derive(Args, Debug, Default, Clone)]
 #[command(next_help_heading = "Data")]
 pub struct TrainingData {
-    /// A folder, .zip or .json of MultiWOZ 2.0 to 2.2 or of another schema-guided set, a .jsonl of
-    /// {"turns":[{"speaker","text"}]}, a text file (learned as bytes), or `sample`
+    /// A folder, .zip or .json of MultiWOZ 2.0 to 2.2 or of another schema-guided set; own dialogues as .jsonl or as a list in a
+    /// .json, {"turns":[{"speaker","text"}]} or {"messages":[{"role","content"}]}; a text file (learned as bytes); .gz of these;
+    /// `-` for standard input; or `sample`
     /// [default: MultiWOZ where `data fetch` puts it, else sample]
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
     /// Leave out dialogues that occur in dev or test too, with the same text or nearly the same (`data stats` names them)
     #[arg(long)]
     pub exclude_duplicates: bool,
+    /// Deal own dialogues in one file out otherwise: each one's text decides with this whether it is for training (empty)
+    #[arg(long, value_name = "TEXT")]
+    pub split_salt: Option<String>,
+    /// Of a hundred own dialogues in one file, how many are for test, and as many for dev (5)
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=i64::from(Dealing::MOST_PERCENT)))]
+    pub test_share: Option<u8>,
+    /// Learn a file's bytes as they are, whatever it is
+    #[arg(long)]
+    pub bytes: bool,
 }
 
 /// What model.

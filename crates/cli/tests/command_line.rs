@@ -14,7 +14,7 @@ fn folder() -> tempfile::TempDir {
 #[test]
 fn every_command_has_help() {
     let folder = folder();
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 13] = [
         &[],
         &["train"],
         &["chat"],
@@ -27,6 +27,7 @@ fn every_command_has_help() {
         &["data", "stats"],
         &["data", "check"],
         &["data", "sample"],
+        &["data", "convert"],
     ];
     for command in commands {
         let said = call(folder.path(), &[command, &["--help"]].concat()).ended(0);
@@ -42,6 +43,9 @@ fn every_command_has_help() {
     for option in [
         "data",
         "exclude-duplicates",
+        "split-salt",
+        "test-share",
+        "bytes",
         "preset",
         "layers",
         "pattern",
@@ -82,7 +86,7 @@ fn every_command_has_help() {
 #[test]
 fn wrong_usage_is_2() {
     let folder = folder();
-    let rows: [&[&str]; 14] = [
+    let rows: [&[&str]; 15] = [
         &[],
         &["trian"],
         &["train", "--no-such-option"],
@@ -97,6 +101,7 @@ fn wrong_usage_is_2() {
         &["generate"],
         &["generate", "--prompt", "x", "--top-p", "0"],
         &["data", "sample"],
+        &["data", "convert"],
     ];
     for arguments in rows {
         let said = call(folder.path(), arguments).ended(2);

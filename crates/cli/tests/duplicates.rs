@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
-/// Forty dialogues: the first is dev's and the second test's (and so on from the 21st). One of train has the first one's text,
-/// another all but the last words of the second.
+/// Forty dialogues: the first and the 21st are dev's, those after them test's. One of train has the first one's text, another all but
+/// the last words of the second.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let words = |from: usize, to: usize| (from..to).map(|word| format!("word{word} ")).collect::<String>();
@@ -21,8 +21,16 @@ fn folder() -> tempfile::TempDir {
         let turns = [json!({ "speaker": "user", "text": text }), json!({ "speaker": "system", "text": "as you wish" })];
         json!({ "id": id, "turns": turns }).to_string()
     };
-    let lines: Vec<String> = (0..40).map(line).collect();
-    fs::write(folder.path().join("own.jsonl"), lines.join("\n")).expect("writable");
+    fs::create_dir(folder.path().join("own")).expect("writable");
+    for split in ["train", "dev", "test"] {
+        let is_in = |number: &usize| match number % 20 {
+            0 => split == "dev",
+            1 => split == "test",
+            _ => split == "train",
+        };
+        let lines: Vec<String> = (0..40).filter(is_in).map(line).collect();
+        fs::write(folder.path().join("own").join(format!("{split}.jsonl")), lines.join("\n")).expect("writable");
+    }
     folder
 }
 
@@ -39,7 +47,7 @@ fn parameters(said: &Said) -> Value {
 #[test]
 fn stats_name_them_and_draw_lengths() {
     let folder = folder();
-    let stats = ["data", "stats", "--data", "own.jsonl"];
+    let stats = ["data", "stats", "--data", "own"];
     let counted =
         call(folder.path(), &[&stats[..], &["--json", "--picture", "lengths.svg"]].concat()).ended(0).object();
     assert_eq!(counted["layout"], "jsonl");
@@ -65,7 +73,7 @@ fn stats_name_them_and_draw_lengths() {
 #[test]
 fn a_run_without_them_is_resumed_without_them() {
     let folder = folder();
-    let whole = train(folder.path(), &["--data", "own.jsonl", "--steps", "6", "--exclude-duplicates"]).ended(0).stdout;
+    let whole = train(folder.path(), &["--data", "own", "--steps", "6", "--exclude-duplicates"]).ended(0).stdout;
     assert!(whole.contains("34 dialogues to train on") && whole.contains("without 2 that"), "{whole}");
     let config = fs::read_to_string(folder.path().join("run/config.json")).expect("readable");
     let config: Value = serde_json::from_str(&config).expect("JSON");
@@ -73,7 +81,7 @@ fn a_run_without_them_is_resumed_without_them() {
 
     let finished = parameters(&train(folder.path(), &["--resume", "--json"]).ended(0));
     fs::remove_dir_all(folder.path().join("run/checkpoints/step-6")).expect("a checkpoint");
-    for more in [&["--resume"][..], &["--resume", "--exclude-duplicates"], &["--resume", "--data", "own.jsonl"]] {
+    for more in [&["--resume"][..], &["--resume", "--exclude-duplicates"], &["--resume", "--data", "own"]] {
         assert_eq!(parameters(&train(folder.path(), &[more, &["--json"]].concat()).ended(0)), finished, "{more:?}");
     }
 }
@@ -81,7 +89,7 @@ fn a_run_without_them_is_resumed_without_them() {
 #[test]
 fn a_run_with_them_is_not_resumed_without() {
     let folder = folder();
-    let whole = train(folder.path(), &["--data", "own.jsonl", "--steps", "3"]).ended(0).stdout;
+    let whole = train(folder.path(), &["--data", "own", "--steps", "3"]).ended(0).stdout;
     assert!(whole.contains("36 dialogues to train on") && !whole.contains("without"), "{whole}");
     train(folder.path(), &["--resume", "--exclude-duplicates"]).refused(&["data.exclude_duplicates", "true"]);
 

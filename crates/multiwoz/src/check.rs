@@ -42,7 +42,7 @@ impl fmt::Display for Flaw {
 /// utterance, a first turn of the system's, two turns of one speaker in a row, a `turn_id` that is not the turn's place, a
 /// span that lies outside the utterance, a value in `metadata` that is neither a text nor a list of texts, a number that is
 /// missing among the files, a file without dialogues, an id in a list of a split that no dialogue has, and an empty or
-/// missing split. After 10,000 flaws further ones are only counted, in a last one; after a
+/// missing split. Unreadable is also whatever in the folder or the archive holds dialogues and isn't read. After 10,000 flaws further ones are only counted, in a last one; after a
 /// million no more is read.
 pub fn check(path: impl AsRef<Path>) -> Vec<Flaw> {
     match Source::open(path) {
@@ -70,7 +70,7 @@ pub fn check_source(source: &Source) -> Vec<Flaw> {
             }
         }
     }
-    let is_dealt = source.files().iter().any(|file| matches!(file.splitting, Splitting::Dealt));
+    let is_dealt = source.files().iter().any(|file| matches!(file.splitting, Splitting::Dealt(_)));
     for split in Split::ALL {
         let what = if !source.splits().contains(&split) {
             format!("there are no files for {split}: {}", source.why_missing(split))
@@ -81,6 +81,7 @@ pub fn check_source(source: &Source) -> Vec<Flaw> {
         };
         checker.suspect(source.path(), None, None, what);
     }
+    checker.unread(source);
     checker.finish(source.path())
 }
 
@@ -111,7 +112,7 @@ impl Checker {
         let path = file.file.path();
         let lists = match &file.splitting {
             Splitting::Listed(lists) => Some(lists),
-            Splitting::One(_) | Splitting::Dealt => None,
+            Splitting::One(_) | Splitting::Dealt(_) => None,
         };
         let mut ids = BTreeSet::new();
         let mut is_empty = true;
@@ -215,6 +216,29 @@ impl Checker {
                     self.suspect(file, id, Some(at), message);
                 }
             }
+        }
+    }
+
+    /// What lies in the data's folder, holds dialogues and isn't read: to whoever looks at the rest, it is lost.
+    fn unread(&mut self, source: &Source) {
+        let unread = match source.unread() {
+            Ok(unread) => unread,
+            Err(error) => return self.add(unreadable(source.path(), &error)),
+        };
+        for file in unread.dialogues {
+            let message = format!(
+                "{}: it holds dialogues and is not read: rename it or its folder after its split (train, dev or test) if it \
+                 belongs to the data, name it with --data by itself, or take it away",
+                file.display()
+            );
+            self.add(Flaw { unreadable: true, file, dialogue: None, turn: None, message });
+        }
+        for file in &unread.unreadable {
+            self.suspect(file, None, None, "it can't be looked into, and may hold dialogues".to_owned());
+        }
+        if unread.is_cut {
+            let much = "it holds more files or deeper folders than are looked at, and there may be dialogues in them";
+            self.suspect(source.path(), None, None, much.to_owned());
         }
     }
 

@@ -1,6 +1,7 @@
 //! One file of dialogues, whatever its layout, read dialogue by dialogue. What a layout means is in its own module; several
 //! files are a `Source`.
 
+use crate::dealing::Dealing;
 use crate::elements::{Broken, Element, Elements, Position, Shape};
 use crate::error::{Place, shorten};
 use crate::fingerprint::Fingerprint;
@@ -11,6 +12,7 @@ use crate::tree::DataFile;
 use crate::{DataError, Dialogue, Limits, Split, data_json, schema_guided};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,8 +26,10 @@ pub(crate) enum FileLayout {
     SchemaGuided,
     /// An object that gives each id its dialogue, as in MultiWOZ 2.0 and 2.1.
     DataJson,
-    /// A dialogue a line.
+    /// Own dialogues, one a line.
     Transcripts,
+    /// A list of own dialogues.
+    TranscriptList,
 }
 
 /// Which dialogue of a file is in which split.
@@ -35,8 +39,8 @@ pub(crate) enum Splitting {
     One(Split),
     /// As lists beside the file say.
     Listed(Arc<SplitLists>),
-    /// Dealt out by number.
-    Dealt,
+    /// Dealt out by us.
+    Dealt(Arc<Dealing>),
 }
 
 /// A file of dialogues.
@@ -49,7 +53,7 @@ pub(crate) struct DialogueFile {
 
 /// A dialogue of a file, or what is wrong with it.
 pub(crate) struct Read {
-    /// The split; without meaning for what belongs to no dialogue.
+    /// The split; without meaning where the dialogue is wrong and would have said it, or for what belongs to no dialogue.
     pub split: Split,
     /// Bytes of its JSON.
     pub bytes: usize,
@@ -65,7 +69,7 @@ impl DialogueFile {
                 .into_iter()
                 .filter(|split| *split == Split::Train || lists.files().contains_key(split))
                 .collect(),
-            Splitting::Dealt => Split::ALL.to_vec(),
+            Splitting::Dealt(_) => Split::ALL.to_vec(),
         }
     }
 
@@ -75,11 +79,19 @@ impl DialogueFile {
     /// # Errors
     /// If the file can't be opened.
     pub(crate) fn open(&self, only: Option<Split>, limits: &Limits) -> Result<Dialogues, DataError> {
-        let reader = self.file.read()?;
+        let mut reader = self.file.read(limits)?;
         let path = self.file.path().to_owned();
+        // Only looked at: lines are counted from the first byte on.
+        let begin = reader.fill_buf().map_err(DataError::file("read", &path))?;
+        if self.layout == FileLayout::Transcripts && begin.trim_ascii_start().starts_with(b"[") {
+            let found = "holds one JSON list, and should hold a dialogue a line".to_owned();
+            return Err(DataError::Contents { file: path, found, advice: "let its name end in .json" });
+        }
         let cutter = match self.layout {
             FileLayout::Transcripts => Cutter::Lines(Lines::new(path.clone(), reader, *limits)),
-            FileLayout::SchemaGuided => Cutter::Elements(Elements::new(reader, Shape::List, limits.dialogue_bytes)),
+            FileLayout::SchemaGuided | FileLayout::TranscriptList => {
+                Cutter::Elements(Elements::new(reader, Shape::List, limits.dialogue_bytes))
+            }
             FileLayout::DataJson => Cutter::Elements(Elements::new(reader, Shape::Object, limits.dialogue_bytes)),
         };
         let (splitting, limits) = (self.splitting.clone(), *limits);
@@ -118,33 +130,39 @@ impl Iterator for Dialogues {
                 Cutter::Lines(lines) => {
                     let (bytes, dialogue) = lines.next()?;
                     // A wrong line is a dialogue, too: mending it moves no other to another split.
-                    let split = self.splitting.split_of("", self.complete);
+                    let split = self.splitting.split_of(dialogue.as_ref().ok(), self.complete);
                     self.complete += 1;
                     Read { split, bytes, dialogue }
                 }
                 Cutter::Elements(elements) => {
                     let (splitting, complete, only) = (&self.splitting, self.complete, self.only);
-                    let wanted = |id: &str| only.is_none_or(|only| splitting.split_of(id, complete) == only);
-                    match elements.next(&wanted) {
+                    let is_other = |id: &str| {
+                        splitting.known(id, complete).is_some_and(|split| only.is_some_and(|only| only != split))
+                    };
+                    match elements.next(&|id| !is_other(id)) {
                         Ok(None) => return None,
                         Err(broken) => {
                             self.ended = true;
                             let dialogue = Err(self.report(broken));
-                            Read { split: self.splitting.split_of("", complete), bytes: 0, dialogue }
+                            Read { split: self.splitting.split_of(None, complete), bytes: 0, dialogue }
                         }
                         Ok(Some(element)) => {
                             self.complete += 1;
-                            let split = self.splitting.split_of(element.key.as_deref().unwrap_or_default(), complete);
                             let twice = element
                                 .key
                                 .as_ref()
                                 .is_some_and(|id| !self.ids.insert(Fingerprint::of_bytes(bare(id).bytes())));
-                            if only.is_some_and(|only| only != split) && !twice {
+                            let key = element.key.as_deref().unwrap_or_default();
+                            if is_other(key) && !twice {
                                 continue;
                             }
+                            let known = splitting.known(key, complete);
                             let file = FileOf { path: &self.path, complete, limits: &self.limits };
                             let bytes = element.text.len();
-                            let dialogue = if twice { Err(file.twice(element.key)) } else { file.dialogue(element) };
+                            let dialogue =
+                                if twice { Err(file.twice(element.key)) } else { file.dialogue(element, self.layout) };
+                            let split =
+                                known.unwrap_or_else(|| self.splitting.split_of(dialogue.as_ref().ok(), complete));
                             Read { split, bytes, dialogue }
                         }
                     }
@@ -159,12 +177,23 @@ impl Iterator for Dialogues {
 }
 
 impl Splitting {
-    /// The split of a dialogue, by its id and its number from 0.
-    fn split_of(&self, id: &str, number: usize) -> Split {
+    /// The split of a dialogue by its id and its number from 0, if these say it.
+    fn known(&self, id: &str, number: usize) -> Option<Split> {
         match self {
-            Splitting::One(split) => *split,
-            Splitting::Listed(lists) => lists.split_of(id),
-            Splitting::Dealt => transcripts::split_of(number),
+            Splitting::One(split) => Some(*split),
+            Splitting::Listed(lists) => Some(lists.split_of(id)),
+            Splitting::Dealt(dealing) => dealing.by_number(number),
+        }
+    }
+
+    /// The split of a dialogue with its number; of one that is wrong, what its number says.
+    fn split_of(&self, dialogue: Option<&Dialogue>, number: usize) -> Split {
+        match (self, dialogue) {
+            (Splitting::Dealt(dealing), Some(dialogue)) => dealing.split_of(dialogue, number),
+            (_, dialogue) => {
+                let id = dialogue.map_or("", |dialogue| dialogue.id.as_str());
+                self.known(id, number).unwrap_or(Split::Train)
+            }
         }
     }
 }
@@ -181,7 +210,7 @@ impl FileOf<'_> {
         Place { number: self.complete + 1, dialogue, ..Place::default() }
     }
 
-    fn dialogue(&self, element: Element<'_>) -> Result<Dialogue, DataError> {
+    fn dialogue(&self, element: Element<'_>, layout: FileLayout) -> Result<Dialogue, DataError> {
         let mut place = self.place(element.key.clone());
         let value = json::parse(element.text, self.limits.dialogue_memory()).map_err(|malformed| {
             self.complete_place(&mut place, &malformed);
@@ -190,6 +219,7 @@ impl FileOf<'_> {
         })?;
         let read = match element.key {
             Some(id) => data_json::dialogue(&mut place, id, value),
+            None if layout == FileLayout::TranscriptList => transcripts::dialogue(&mut place, value, "number"),
             None => schema_guided::dialogue(&mut place, value),
         };
         read.map_err(|problem| DataError::Field { file: self.path.to_owned(), place: Box::new(place), problem })
@@ -240,7 +270,7 @@ impl Dialogues {
             Broken::OtherShape { at } => {
                 let expected = match &self.layout {
                     FileLayout::DataJson => "expected an object that gives each id its dialogue, found a list",
-                    FileLayout::SchemaGuided | FileLayout::Transcripts => {
+                    FileLayout::SchemaGuided | FileLayout::Transcripts | FileLayout::TranscriptList => {
                         "expected a list of dialogues, found an object"
                     }
                 };

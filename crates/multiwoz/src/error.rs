@@ -14,8 +14,9 @@ const SHOWN_CHARACTERS: usize = 60;
 /// All that can be read: the end of the messages about what can't.
 const LAYOUTS: &str = "a folder with train/, dev/ and test/ that hold dialogues_001.json and on (MultiWOZ 2.2 and other \
      schema-guided sets), or with data.json, valListFile and testListFile (MultiWOZ 2.0 and 2.1), or with a file for each \
-     split such as val.json; a single .json file of either kind; a .jsonl file with \
-     {\"turns\":[{\"speaker\",\"text\"}]} in each line; or a .zip of one of these";
+     split such as val.json; a single .json file of either kind; own dialogues, {\"turns\":[{\"speaker\",\"text\"}]} or \
+     {\"messages\":[{\"role\",\"content\"}]}, one a line of a .jsonl file or in one list of a .json file, or a folder with \
+     train.jsonl, dev.jsonl and test.jsonl; or a .zip of one of these";
 
 /// Why data could not be read or written.
 #[derive(Debug, Error)]
@@ -55,7 +56,7 @@ pub enum DataError {
         reason: String,
     },
     /// A name that is no split's.
-    #[error("there is no split `{name}`: the splits are train, dev (also called val) and test")]
+    #[error("there is no split `{name}`: the splits are train, dev (also called val, valid or validation) and test")]
     UnknownSplit {
         /// The name.
         name: String,
@@ -104,6 +105,24 @@ pub enum DataError {
         file: PathBuf,
         /// How it begins.
         found: &'static str,
+    },
+    /// The file is of another kind than its name or its place says, or is no text.
+    #[error("{file} {found}: {advice}", file = file.display())]
+    Contents {
+        /// The file.
+        file: PathBuf,
+        /// What it is, as a sentence that the file's name begins.
+        found: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A dialogue can't be written in the layout that was asked for.
+    #[error("{place}: {problem}")]
+    Unwritable {
+        /// The dialogue and the turn.
+        place: Box<Place>,
+        /// Why, and what would help.
+        problem: String,
     },
     /// A dialogue is larger than is read: see [`crate::Limits`].
     #[error(
@@ -161,6 +180,34 @@ pub enum DataError {
         /// Where data was to be written.
         path: PathBuf,
     },
+    /// Writing would replace a folder that holds something else than what is written.
+    #[error(
+        "{path} holds {other}, which is nothing that was converted: name another folder, or take it away",
+        path = path.display(),
+        other = other.display()
+    )]
+    NotOurs {
+        /// Where data was to be written.
+        path: PathBuf,
+        /// A file in it, from there on.
+        other: PathBuf,
+    },
+    /// What is written would lie within what is read, or the other way round.
+    #[error("{path} and {data}, which is read, lie one within the other: name a place elsewhere", path = path.display(), data = data.display())]
+    WithinData {
+        /// Where data was to be written.
+        path: PathBuf,
+        /// What is read.
+        data: PathBuf,
+    },
+    /// A layout that is a folder was to be written to a file.
+    #[error("{path}: {layout} is a folder of files: name a folder", path = path.display())]
+    NotAFolder {
+        /// Where data was to be written.
+        path: PathBuf,
+        /// The layout.
+        layout: &'static str,
+    },
 }
 
 /// Where in a file something is wrong.
@@ -183,7 +230,7 @@ impl Place {
     pub(crate) fn follow(&mut self, path: &[Step]) {
         let mut rest = path;
         if let [Step::Key(list), Step::Index(turn), inner @ ..] = rest
-            && (list == "turns" || list == "log")
+            && ["turns", "log", "messages", "conversations"].contains(&list.as_str())
         {
             self.turn = Some(*turn);
             rest = inner;

@@ -15,13 +15,21 @@ pub(crate) struct Fingerprint(pub u128);
 impl Fingerprint {
     /// Of all utterances in order.
     pub(crate) fn of(dialogue: &Dialogue) -> Self {
-        let turns = dialogue.turns.iter();
-        Self::of_bytes(turns.flat_map(|turn| turn.utterance.bytes().chain([END_OF_TURN])))
+        Self::of_bytes(bytes_of(dialogue))
+    }
+
+    /// Of a salt and all utterances in order.
+    pub(crate) fn salted(salt: &str, dialogue: &Dialogue) -> Self {
+        Self::of_bytes(salt.bytes().chain([END_OF_TURN]).chain(bytes_of(dialogue)))
     }
 
     pub(crate) fn of_bytes(bytes: impl Iterator<Item = u8>) -> Self {
         Self(bytes.fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME)))
     }
+}
+
+fn bytes_of(dialogue: &Dialogue) -> impl Iterator<Item = u8> {
+    dialogue.turns.iter().flat_map(|turn| turn.utterance.bytes().chain([END_OF_TURN]))
 }
 
 #[cfg(test)]

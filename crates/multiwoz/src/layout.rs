@@ -1,10 +1,11 @@
 //! Recognising a layout: which files of a path hold dialogues, and of which split. No dialogue is read here.
 
+use crate::contents::{Contents, Form};
 use crate::dialogue_file::{DialogueFile, FileLayout, Splitting};
 use crate::schema_guided::{self, SCHEMA};
 use crate::split_lists::{self, SplitLists};
 use crate::tree::{DataFile, Node, Tree};
-use crate::{DataError, Limits, Split};
+use crate::{DataError, Limits, Reading, Split, gzip};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -18,12 +19,19 @@ pub(crate) struct Found {
     pub layout: &'static str,
     /// In the order of splits and, within a split, of their numbers.
     pub files: Vec<DialogueFile>,
+    /// The folder or the archive that was named; none for a single file.
+    pub tree: Option<Tree>,
 }
 
 const MULTIWOZ_2_2: &str = "multiwoz-2.2";
 const SCHEMA_GUIDED: &str = "schema-guided";
 const MULTIWOZ_2_1: &str = "multiwoz-2.1";
 const JSONL: &str = "jsonl";
+const JSON: &str = "json";
+/// Files that have a dialogue in each line end so.
+const LINES: [&str; 2] = ["jsonl", "ndjson"];
+/// Files that are named where there are too many.
+const NAMED: usize = 4;
 /// All dialogues of MultiWOZ 2.0 or 2.1.
 const DATA_JSON: &str = "data.json";
 
@@ -31,7 +39,7 @@ const DATA_JSON: &str = "data.json";
 ///
 /// # Errors
 /// If there is nothing, or nothing that is known.
-pub(crate) fn recognise(path: &Path, limits: &Limits) -> Result<Found, DataError> {
+pub(crate) fn recognise(path: &Path, reading: &Reading) -> Result<Found, DataError> {
     let data = match fs::metadata(path) {
         Ok(data) => data,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -42,21 +50,71 @@ pub(crate) fn recognise(path: &Path, limits: &Limits) -> Result<Found, DataError
     if !data.is_dir() && !data.is_file() {
         return Err(DataError::NotAFile { path: path.to_owned(), found: "no ordinary file" });
     }
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-    let tree = match extension.as_deref() {
-        _ if data.is_dir() => Tree::Folder(path.to_owned()),
-        Some("zip") => Tree::archive(path, limits)?,
-        Some("json") => return single_json(path, limits),
-        Some("jsonl") => {
-            let file = DataFile::new(path.to_owned());
-            return Ok(Found { layout: JSONL, files: vec![transcripts(file, Splitting::Dealt)] });
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = gzip::unpacked_name(&name).unwrap_or(&name);
+    let tree = if data.is_dir() {
+        Tree::Folder(path.to_owned())
+    } else if ends_in(name, &["zip"]) {
+        match Tree::archive(path, &reading.limits) {
+            // It may be something else by its name only.
+            Err(error @ DataError::Archive { .. }) => {
+                return Err(misnamed_archive(path, &reading.limits).unwrap_or(error));
+            }
+            tree => tree?,
         }
-        _ => return unknown(path, "is not a file of dialogues"),
+    } else if ends_in(name, &["json"]) {
+        return single_json(path, name, reading);
+    } else if ends_in(name, &LINES) {
+        let file = transcripts(DataFile::new(path.to_owned()), dealt(reading));
+        return Ok(Found { layout: JSONL, files: vec![file], tree: None });
+    } else {
+        return unknown_file(path, &reading.limits);
     };
-    match in_tree(&tree, limits)? {
-        Some(found) => Ok(found),
+    match in_tree(&tree, reading)? {
+        Some(found) => Ok(Found { tree: Some(tree), ..found }),
         None => unknown(path, &describe(&tree)?),
     }
+}
+
+/// A file whose name says nothing: what it holds says what would help.
+fn unknown_file(path: &Path, limits: &Limits) -> Result<Found, DataError> {
+    match DataFile::new(path.to_owned()).read_with_contents(limits)?.1 {
+        Contents::Dialogues(form) => Err(misnamed(path, form)),
+        _ => unknown(path, "is not a file of dialogues"),
+    }
+}
+
+/// What a file called `.zip` is, if it isn't a zip archive at all.
+fn misnamed_archive(path: &Path, limits: &Limits) -> Option<DataError> {
+    match DataFile::new(path.to_owned()).contents(limits).ok()? {
+        Contents::Dialogues(form) => Some(misnamed(path, form)),
+        Contents::Foreign { found, .. } if found.contains("zip archive") => None,
+        Contents::Foreign { found, advice } => {
+            Some(DataError::Contents { file: path.to_owned(), found: format!("is {found}, not a zip archive"), advice })
+        }
+        Contents::Encoding(_) | Contents::Other => None,
+    }
+}
+
+/// A file of dialogues whose name says something else.
+pub(crate) fn misnamed(path: &Path, form: Form) -> DataError {
+    let found = format!("holds {}", form.describe());
+    let advice = match form {
+        Form::OwnLines => {
+            "let its name end in .jsonl if each is a line, or put them into one list, [{…}, {…}], in a .json file"
+        }
+        Form::OwnList | Form::SchemaGuided | Form::DataJson => "let its name end in .json",
+    };
+    DataError::Contents { file: path.to_owned(), found, advice }
+}
+
+/// Whether a name has one of these endings, in any case.
+fn ends_in(name: &str, endings: &[&str]) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, found)| endings.iter().any(|ending| found.eq_ignore_ascii_case(ending)))
+}
+
+fn dealt(reading: &Reading) -> Splitting {
+    Splitting::Dealt(Arc::new(reading.dealing.clone()))
 }
 
 fn unknown<T>(path: &Path, found: &str) -> Result<T, DataError> {
@@ -64,9 +122,9 @@ fn unknown<T>(path: &Path, found: &str) -> Result<T, DataError> {
 }
 
 /// Looks into a folder, and into the one folder that it holds if it holds nothing else that is known.
-fn in_tree(tree: &Tree, limits: &Limits) -> Result<Option<Found>, DataError> {
+fn in_tree(tree: &Tree, reading: &Reading) -> Result<Option<Found>, DataError> {
     let nodes = tree.nodes()?;
-    if let Some(found) = in_nodes(tree, &nodes, limits)? {
+    if let Some(found) = in_nodes(tree, &nodes, reading)? {
         return Ok(Some(found));
     }
     let mut folders = nodes.iter().filter_map(|(_, node)| match node {
@@ -74,20 +132,25 @@ fn in_tree(tree: &Tree, limits: &Limits) -> Result<Option<Found>, DataError> {
         Node::File(_) => None,
     });
     match (folders.next(), folders.next()) {
-        (Some(inner), None) => in_nodes(inner, &inner.nodes()?, limits),
+        (Some(inner), None) => in_nodes(inner, &inner.nodes()?, reading),
         _ => Ok(None),
     }
 }
 
 /// What is in a folder. Dialogues in two layouts would mean that some are left out, which is an error.
-fn in_nodes(tree: &Tree, nodes: &[(String, Node)], limits: &Limits) -> Result<Option<Found>, DataError> {
+fn in_nodes(tree: &Tree, nodes: &[(String, Node)], reading: &Reading) -> Result<Option<Found>, DataError> {
+    let limits = &reading.limits;
     let files: Vec<(&str, &DataFile)> = nodes.iter().filter_map(file_of).collect();
+    // Own dialogues in a list are known by what is in it, whatever the file is called.
+    let (lists, files): (Vec<_>, Vec<_>) = files
+        .into_iter()
+        .partition(|(name, file)| ends_in(name, &["json"]) && form_of(file, limits) == Some(Form::OwnList));
     let mut found: Vec<Found> = split_folders(nodes)?.into_iter().collect();
     if let Some((_, file)) = files.iter().find(|(name, _)| name.eq_ignore_ascii_case(DATA_JSON)) {
         found.push(data_json((*file).clone(), &files, limits)?);
     }
-    found.extend(files_by_name(&files)?);
-    found.extend(transcripts_in(tree, &files)?);
+    found.extend(files_by_name(&files, limits)?);
+    found.extend(transcripts_in(tree, &files, &lists, reading)?);
     if let [first, second, ..] = found.as_slice()
         && let (Some(read), Some(other)) = (first.files.first(), second.files.first())
     {
@@ -100,38 +163,67 @@ fn in_nodes(tree: &Tree, nodes: &[(String, Node)], limits: &Limits) -> Result<Op
     Ok(found.into_iter().next())
 }
 
-/// `train.json`, `dev.json` and `test.json`, as far as they are there.
-fn files_by_name(files: &[(&str, &DataFile)]) -> Result<Option<Found>, DataError> {
-    let found = named_after_splits(files, "json")?;
-    let found = found.into_iter().map(|(split, file)| json_file(file, Splitting::One(split)));
-    let files = found.collect::<Result<Vec<_>, DataError>>()?;
-    Ok(files.first().map(layout_of).map(|layout| Found { layout, files }))
+/// How a file holds dialogues; what is wrong with one is said when it is read.
+fn form_of(file: &DataFile, limits: &Limits) -> Option<Form> {
+    match file.contents(limits) {
+        Ok(Contents::Dialogues(form)) => Some(form),
+        _ => None,
+    }
 }
 
-/// `train.jsonl` and so on, or a single `.jsonl` file.
-fn transcripts_in(tree: &Tree, files: &[(&str, &DataFile)]) -> Result<Option<Found>, DataError> {
-    let all = files.iter().filter(|(name, _)| name.to_ascii_lowercase().ends_with(".jsonl"));
-    let all: Vec<&DataFile> = all.map(|(_, file)| *file).collect();
-    let named = named_after_splits(files, "jsonl")?;
-    let files = match all.as_slice() {
+/// `train.json`, `dev.json` and `test.json`, as far as they are there.
+fn files_by_name(files: &[(&str, &DataFile)], limits: &Limits) -> Result<Option<Found>, DataError> {
+    let found = named_after_splits(files.iter().filter(|(name, _)| ends_in(name, &["json"])))?;
+    let found = found.into_iter().map(|(split, file)| json_file(file, Splitting::One(split), limits));
+    let files = found.collect::<Result<Vec<_>, DataError>>()?;
+    Ok(files.first().map(layout_of).map(|layout| Found { layout, files, tree: None }))
+}
+
+/// Own dialogues: `train.jsonl` and so on, or a single file; `.json` files are `lists`.
+fn transcripts_in(
+    tree: &Tree,
+    files: &[(&str, &DataFile)],
+    lists: &[(&str, &DataFile)],
+    reading: &Reading,
+) -> Result<Option<Found>, DataError> {
+    let lines = files.iter().filter(|(name, _)| ends_in(name, &LINES)).map(|file| (file, FileLayout::Transcripts));
+    let all: Vec<_> = lines.chain(lists.iter().map(|file| (file, FileLayout::TranscriptList))).collect();
+    let named = named_after_splits(all.iter().map(|(file, _)| *file))?;
+    let layout_of_file = |path: &Path| {
+        let layout = all.iter().find(|((_, file), _)| file.path() == path);
+        layout.map_or(FileLayout::Transcripts, |(_, layout)| *layout)
+    };
+    let files: Vec<DialogueFile> = match all.as_slice() {
         [] => return Ok(None),
-        _ if named.len() == all.len() => {
-            named.into_iter().map(|(split, file)| transcripts(file, Splitting::One(split))).collect()
+        _ if named.len() == all.len() => named
+            .into_iter()
+            .map(|(split, file)| DialogueFile {
+                layout: layout_of_file(file.path()),
+                file,
+                splitting: Splitting::One(split),
+            })
+            .collect(),
+        [((_, file), layout)] => {
+            vec![DialogueFile { file: (*file).clone(), layout: *layout, splitting: dealt(reading) }]
         }
-        [file] => vec![transcripts((*file).clone(), Splitting::Dealt)],
         _ => {
+            let names: Vec<_> = all.iter().map(|((name, _), _)| crate::error::shorten(name)).take(NAMED).collect();
             let advice = "name one of them, or call them train.jsonl, dev.jsonl and test.jsonl";
-            return unknown(&tree.path(), &format!("holds several .jsonl files: {advice}"));
+            let kind = if lists.is_empty() { "several .jsonl files" } else { "several files of own dialogues" };
+            return unknown(&tree.path(), &format!("holds {kind} ({}): {advice}", names.join(", ")));
         }
     };
-    Ok(Some(Found { layout: JSONL, files }))
+    let is_lines = files.iter().all(|file| file.layout == FileLayout::Transcripts);
+    Ok(Some(Found { layout: if is_lines { JSONL } else { JSON }, files, tree: None }))
 }
 
 /// The files that are called like splits, in the order of these.
-fn named_after_splits(files: &[(&str, &DataFile)], ending: &str) -> Result<BTreeMap<Split, DataFile>, DataError> {
+fn named_after_splits<'a>(
+    files: impl Iterator<Item = &'a (&'a str, &'a DataFile)>,
+) -> Result<BTreeMap<Split, DataFile>, DataError> {
     let mut found: BTreeMap<Split, DataFile> = BTreeMap::new();
     for (name, file) in files {
-        let Some(split) = split_by_name(name, ending) else { continue };
+        let Some(split) = split_by_name(name) else { continue };
         if let Some(other) = found.insert(split, (*file).clone()) {
             return same_split(file.path(), other.path());
         }
@@ -173,7 +265,7 @@ fn split_folders(nodes: &[(String, Node)]) -> Result<Option<Found>, DataError> {
     let file = |split, file| DialogueFile { file, layout: FileLayout::SchemaGuided, splitting: Splitting::One(split) };
     let files: Vec<_> =
         splits.into_iter().flat_map(|(split, (_, files))| files.into_iter().map(move |one| file(split, one))).collect();
-    Ok((!files.is_empty()).then_some(Found { layout, files }))
+    Ok((!files.is_empty()).then_some(Found { layout, files, tree: None }))
 }
 
 /// The files of dialogues of a split's folder in numeric order. A file of JSON that is called otherwise, or a folder of such
@@ -203,8 +295,7 @@ fn numbered_files(nodes: &[(String, Node)]) -> Result<Vec<DataFile>, DataError> 
 }
 
 fn is_json(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.ends_with(".json") || name.ends_with(".jsonl")
+    ends_in(name, &["json"]) || ends_in(name, &LINES)
 }
 
 fn data_json(file: DataFile, beside: &[(&str, &DataFile)], limits: &Limits) -> Result<Found, DataError> {
@@ -215,35 +306,41 @@ fn data_json(file: DataFile, beside: &[(&str, &DataFile)], limits: &Limits) -> R
         }
     }
     let splitting = Splitting::Listed(Arc::new(lists));
-    Ok(Found { layout: MULTIWOZ_2_1, files: vec![DialogueFile { file, layout: FileLayout::DataJson, splitting }] })
+    let file = DialogueFile { file, layout: FileLayout::DataJson, splitting };
+    Ok(Found { layout: MULTIWOZ_2_1, files: vec![file], tree: None })
 }
 
-/// A file that is named itself: its name says the split, or that of its folder if it is a numbered one; otherwise it is
-/// for training.
-fn single_json(path: &Path, limits: &Limits) -> Result<Found, DataError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let file = DataFile::new(path.to_owned());
+/// A file that is named itself. Of own dialogues it is cut into all splits; otherwise its name says the split, or that of its folder
+/// if it is a numbered one, or it is for training. `name` is without `.gz`.
+fn single_json(path: &Path, name: &str, reading: &Reading) -> Result<Found, DataError> {
+    let (file, limits) = (DataFile::new(path.to_owned()), &reading.limits);
+    if form_of(&file, limits) == Some(Form::OwnList) {
+        let file = DialogueFile { file, layout: FileLayout::TranscriptList, splitting: dealt(reading) };
+        return Ok(Found { layout: JSON, files: vec![file], tree: None });
+    }
     if name.eq_ignore_ascii_case(DATA_JSON) {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let beside = Tree::Folder(parent.to_owned()).nodes()?;
         return data_json(file, &beside.iter().filter_map(file_of).collect::<Vec<_>>(), limits);
     }
     let folder = path.parent().and_then(Path::file_name).map(OsStr::to_string_lossy);
-    let by_folder = || folder.filter(|_| schema_guided::number_of(&name).is_some())?.parse().ok();
-    let split = split_by_name(&name, "json").or_else(by_folder).unwrap_or(Split::Train);
-    let file = json_file(file, Splitting::One(split))?;
-    Ok(Found { layout: layout_of(&file), files: vec![file] })
+    let by_folder = || folder.filter(|_| schema_guided::number_of(name).is_some())?.parse().ok();
+    let split = split_by_name(name).or_else(by_folder).unwrap_or(Split::Train);
+    let file = json_file(file, Splitting::One(split), limits)?;
+    Ok(Found { layout: layout_of(&file), files: vec![file], tree: None })
 }
 
-/// `train.json`, `val.json` and the like.
-fn split_by_name(name: &str, ending: &str) -> Option<Split> {
-    let (stem, found) = name.rsplit_once('.')?;
-    if found.eq_ignore_ascii_case(ending) { stem.parse().ok() } else { None }
+/// `train.json`, `val.jsonl` and the like.
+fn split_by_name(name: &str) -> Option<Split> {
+    name.rsplit_once('.')?.0.parse().ok()
 }
 
 /// Lists are of the one layout, objects of the other.
-fn json_file(file: DataFile, splitting: Splitting) -> Result<DialogueFile, DataError> {
-    let layout = match file.first_byte()? {
+fn json_file(file: DataFile, splitting: Splitting, limits: &Limits) -> Result<DialogueFile, DataError> {
+    if let (_, Contents::Dialogues(form @ Form::OwnLines)) = file.read_with_contents(limits)? {
+        return Err(misnamed(file.path(), form));
+    }
+    let layout = match file.first_byte(limits)? {
         Some(b'{') => FileLayout::DataJson,
         // What else it may be is said by whoever reads it.
         _ => FileLayout::SchemaGuided,
@@ -256,6 +353,7 @@ fn layout_of(file: &DialogueFile) -> &'static str {
         FileLayout::SchemaGuided => MULTIWOZ_2_2,
         FileLayout::DataJson => MULTIWOZ_2_1,
         FileLayout::Transcripts => JSONL,
+        FileLayout::TranscriptList => JSON,
     }
 }
 
@@ -279,6 +377,13 @@ fn describe(tree: &Tree) -> Result<String, DataError> {
     if let Some((name, _)) = nodes.iter().find(|(name, _)| name.to_ascii_lowercase().ends_with(".zip")) {
         let name = crate::error::shorten(name);
         return Ok(format!("is {kind} without dialogues that holds the archive {name}: name that, unpacked or not"));
+    }
+    let texts = nodes.iter().filter(|(name, node)| ends_in(name, &["txt"]) && matches!(node, Node::File(_)));
+    if let Some((name, _)) = texts.take(1).next() {
+        let name = crate::error::shorten(name);
+        return Ok(format!(
+            "is {kind} without dialogues that holds the text {name}: name the file itself to learn it as text"
+        ));
     }
     Ok(format!("is {kind} without dialogues"))
 }

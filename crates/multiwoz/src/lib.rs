@@ -24,10 +24,14 @@
 //! ```
 
 mod archive;
+mod chats;
 mod check;
+mod contents;
+mod convert;
 mod corpus;
 mod data_json;
 pub mod database;
+mod dealing;
 mod dialogue;
 mod dialogue_file;
 mod duplicates;
@@ -36,25 +40,34 @@ mod error;
 pub mod fetch;
 mod fields;
 mod fingerprint;
+mod forms;
 mod frame;
+mod gzip;
 mod json;
 mod layout;
 mod limits;
 mod log_annotation;
 mod near;
+mod outline;
 mod rename;
 pub mod sample;
 mod schema_guided;
 mod source;
 mod split;
 mod split_lists;
+mod staging;
 mod stats;
+mod text;
 mod transcripts;
 mod tree;
+mod unread;
 mod write;
 
 pub use check::{Flaw, check, check_source};
+pub use contents::{Contents, Form};
+pub use convert::{Converted, Target, convert};
 pub use corpus::Corpus;
+pub use dealing::{Dealing, Reading};
 pub use dialogue::{BeliefState, Dialogue, Speaker, Turn};
 pub use duplicates::{DialogueName, Duplicates, ExactDuplicate, NEAR, NearDuplicate};
 pub use error::{DataError, FieldProblem, Place};
@@ -64,6 +77,8 @@ pub use log_annotation::{Booking, DomainState, LogAnnotation, TokenSpan};
 pub use source::{Part, Parts, Source};
 pub use split::Split;
 pub use stats::{Length, Percentiles, SplitStats, Stats, stats};
+pub use text::{contents, ending, read_text};
+pub use unread::Unread;
 pub use write::{IntentSchema, ServiceSchema, SlotSchema, write};
 
 /// Its example is compiled.

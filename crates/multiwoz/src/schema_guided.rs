@@ -31,7 +31,9 @@ pub(crate) fn file_name(number: usize) -> String {
 /// A dialogue. `place` follows, so that it is where a problem is.
 pub(crate) fn dialogue(place: &mut Place, value: Value) -> Result<Dialogue, FieldProblem> {
     let mut map = object(value, "a dialogue: an object with `dialogue_id`, `services` and `turns`")?;
-    let id = text(&mut map, "dialogue_id", "a text")?;
+    const ID: &str =
+        "a text (own dialogues without it belong in train.jsonl, or a .json file that is not called dialogues_NNN)";
+    let id = text(&mut map, "dialogue_id", ID)?;
     place.dialogue = Some(id.clone());
     let services = list(&mut map, "services", "a list of names of services")?;
     let services = texts(services, "services", "the name of a service")?;

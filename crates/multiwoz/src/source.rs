@@ -1,9 +1,11 @@
 //! Data wherever it is: its layout, and its dialogues by split, some at a time. Which files there are is found in
 //! `layout.rs`, how one is read is in `dialogue_file.rs`.
 
-use crate::dialogue_file::{DialogueFile, Dialogues, Splitting};
+use crate::dealing::Dealing;
+use crate::dialogue_file::{DialogueFile, Dialogues, FileLayout, Splitting};
 use crate::layout::{self, Found};
-use crate::{Corpus, DataError, Dialogue, Limits, Split, sample, schema_guided};
+use crate::tree::Tree;
+use crate::{Corpus, DataError, Dialogue, Limits, Reading, Split, sample, schema_guided};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -49,8 +51,17 @@ impl Source {
     /// # Errors
     /// As [`Source::open`].
     pub fn open_within(path: impl AsRef<Path>, limits: Limits) -> Result<Self, DataError> {
+        Self::open_with(path, &Reading { limits, ..Reading::default() })
+    }
+
+    /// As [`Source::open`], read otherwise.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub fn open_with(path: impl AsRef<Path>, reading: &Reading) -> Result<Self, DataError> {
         let path = path.as_ref();
-        Ok(Self { path: path.to_owned(), limits, kind: Kind::Files(layout::recognise(path, &limits)?) })
+        let kind = Kind::Files(layout::recognise(path, reading)?);
+        Ok(Self { path: path.to_owned(), limits: reading.limits, kind })
     }
 
     /// The embedded sample as a source like any other.
@@ -64,7 +75,7 @@ impl Source {
     }
 
     /// The layout's name: `multiwoz-2.2`, `schema-guided` (another set in that layout, with a schema for each split),
-    /// `multiwoz-2.1` (2.0 as well), `jsonl` or `sample`.
+    /// `multiwoz-2.1` (2.0 as well), `jsonl` (own dialogues, one a line), `json` (a list of own dialogues) or `sample`.
     pub fn layout(&self) -> &'static str {
         match &self.kind {
             Kind::Files(found) => found.layout,
@@ -72,12 +83,18 @@ impl Source {
         }
     }
 
-    /// Whether we made its splits, since they were not published: those of own dialogues in one file.
+    /// Whether it is own dialogues, of which we decide what is for dev and test: nobody has published it.
     pub fn is_dealt(&self) -> bool {
-        self.files().iter().any(|file| matches!(file.splitting, Splitting::Dealt))
+        self.files().iter().any(|file| matches!(file.splitting, Splitting::Dealt(_)))
     }
 
-    /// The splits that it has. A `.jsonl` file is cut into all three, whether it is long enough or not.
+    /// Whether it is own dialogues, wherever their splits come from.
+    pub fn is_own(&self) -> bool {
+        let is_own = |file: &DialogueFile| matches!(file.layout, FileLayout::Transcripts | FileLayout::TranscriptList);
+        self.files().iter().any(is_own)
+    }
+
+    /// The splits that it has. A file of own dialogues is cut into all three, whether it is long enough or not.
     pub fn splits(&self) -> Vec<Split> {
         match &self.kind {
             Kind::Files(found) => Split::ALL
@@ -103,10 +120,27 @@ impl Source {
     /// What is wrong where the parts of a split hold no dialogue: why that is so, and what would help.
     pub fn empty(&self, split: Split) -> DataError {
         let reason = match self.files().iter().find(|file| file.splits().contains(&split)).map(|file| &file.splitting) {
-            Some(Splitting::Dealt) => {
-                "of every 20 dialogues the first is for dev, the second for test, the others for train: add dialogues"
-            }
+            Some(Splitting::Dealt(dealing)) => match &**dealing {
+                Dealing::ByText { test_percent, .. } => {
+                    let share = match split {
+                        Split::Train => 100_u8.saturating_sub(test_percent.saturating_mul(2)),
+                        Split::Dev | Split::Test => *test_percent,
+                    };
+                    return self.no_split(
+                        split,
+                        format!(
+                            "each dialogue's text decides where it belongs, about {share} of 100 here, and none does: add \
+                             dialogues, or give each split a file of its own (train.jsonl, dev.jsonl, test.jsonl in one \
+                             folder)"
+                        ),
+                    );
+                }
+                Dealing::ByLine => {
+                    "of every 20 dialogues the first is for dev, the second for test, the others for train: add dialogues"
+                }
+            },
             Some(Splitting::Listed(_)) => "the lists leave no dialogue to it",
+            Some(Splitting::One(_)) if self.is_own() => "its file holds no dialogue: add dialogues",
             Some(Splitting::One(_)) | None => "its files hold empty lists",
         };
         self.no_split(split, reason.to_owned())
@@ -145,7 +179,7 @@ impl Source {
                 let folder = file.file.path().parent().and_then(Path::file_name);
                 folder.is_some_and(|name| name.to_string_lossy().parse::<Split>().is_ok_and(|named| named == *split))
             }
-            Splitting::Listed(_) | Splitting::Dealt => false,
+            Splitting::Listed(_) | Splitting::Dealt(_) => false,
         };
         match self.files() {
             [DialogueFile { splitting: Splitting::Listed(_), .. }] => {
@@ -168,6 +202,30 @@ impl Source {
             Kind::Files(found) => &found.files,
             Kind::Sample(_) => &[],
         }
+    }
+
+    /// The folder or the archive; none of a single file, nor of the sample.
+    pub(crate) fn tree(&self) -> Option<&Tree> {
+        match &self.kind {
+            Kind::Files(found) => found.tree.as_ref(),
+            Kind::Sample(_) => None,
+        }
+    }
+
+    /// The folder in which the data lies: that which was named, or the one within it.
+    pub(crate) fn data_folder(&self) -> Option<Tree> {
+        let first = self.files().first()?.file.folder()?;
+        let is_split = first.path().file_name().is_some_and(|name| name.to_string_lossy().parse::<Split>().is_ok());
+        self.tree()?;
+        if is_split && matches!(self.layout(), "multiwoz-2.2" | "schema-guided") { first.parent() } else { Some(first) }
+    }
+
+    /// The lists that say which dialogue is in which split.
+    pub(crate) fn lists(&self) -> impl Iterator<Item = &Path> {
+        self.files().iter().flat_map(|file| match &file.splitting {
+            Splitting::Listed(lists) => lists.files().values().map(PathBuf::as_path).collect(),
+            Splitting::One(_) | Splitting::Dealt(_) => Vec::new(),
+        })
     }
 
     pub(crate) fn limits(&self) -> &Limits {

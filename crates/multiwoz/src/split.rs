@@ -40,14 +40,14 @@ impl fmt::Display for Split {
 impl FromStr for Split {
     type Err = DataError;
 
-    /// Reads `train`, `dev` (also `val`, `validation`) or `test`, in any case.
+    /// Reads `train`, `dev` (also `val`, `valid`, `validation`) or `test`, in any case.
     ///
     /// # Errors
     /// [`DataError::UnknownSplit`] for any other name.
     fn from_str(name: &str) -> Result<Self, DataError> {
         match name.to_ascii_lowercase().as_str() {
             "train" => Ok(Split::Train),
-            "dev" | "val" | "validation" => Ok(Split::Dev),
+            "dev" | "val" | "valid" | "validation" => Ok(Split::Dev),
             "test" => Ok(Split::Test),
             _ => Err(DataError::UnknownSplit { name: name.to_owned() }),
         }
@@ -64,6 +64,7 @@ mod tests {
             assert_eq!(split.to_string().parse::<Split>().unwrap(), split);
         }
         assert_eq!("val".parse::<Split>().unwrap(), Split::Dev);
+        assert_eq!("VALID".parse::<Split>().unwrap(), Split::Dev);
         assert_eq!("Validation".parse::<Split>().unwrap(), Split::Dev);
         let error = "holdout".parse::<Split>().unwrap_err().to_string();
         assert!(error.contains("`holdout`") && error.contains("train, dev"), "{error}");

@@ -15,14 +15,14 @@ pub(crate) struct SplitLists {
     files: BTreeMap<Split, PathBuf>,
 }
 
-/// The split whose list is called so: `valListFile.txt` or `.json`, `testListFile…`, in any case.
+/// The split whose list is called so: `valListFile.txt` or `.json` (or `devListFile…`, as a split may be called), `testListFile…`,
+/// in any case. A list for training says nothing: what no list names is for that.
 pub(crate) fn split_of_list(name: &str) -> Option<Split> {
     let name = name.to_ascii_lowercase();
     let stem = name.strip_suffix(".txt").or_else(|| name.strip_suffix(".json"))?;
     match stem {
-        "vallistfile" => Some(Split::Dev),
-        "testlistfile" => Some(Split::Test),
-        _ => None,
+        "trainlistfile" => None,
+        stem => stem.strip_suffix("listfile")?.parse().ok(),
     }
 }
 
@@ -37,7 +37,7 @@ impl SplitLists {
             return Err(fail(format!("{} lists the same split: take one of them away", other.display())));
         }
         let mut bytes = Vec::new();
-        let reader = file.read()?;
+        let reader = file.read(limits)?;
         reader
             .take(limits.dialogue_bytes as u64 + 1)
             .read_to_end(&mut bytes)

@@ -1,6 +1,7 @@
-//! Own dialogues in a `.jsonl` file: one `{"turns":[{"speaker":"user","text":"…"}, …]}` a line, with an `"id"` if you
-//! like; what else MultiWOZ 2.2 has (`services`, `goal`, a turn's `frames`) may stand there too. Blank lines are skipped.
-//! Read line by line, so memory is bounded by the longest line.
+//! Own dialogues: `{"turns":[{"speaker":"user","text":"…"}, …]}`, with an `"id"` if you like; what else MultiWOZ 2.2 has
+//! (`services`, `goal`, a turn's `frames`) may stand there too. With `messages` or `conversations` in place of `turns` they are read
+//! by `chats.rs`. Here is also the `.jsonl` file of them, a dialogue a line: blank lines are skipped, and memory is bounded by the
+//! longest line. In a list they are cut in `elements.rs`.
 
 use crate::dialogue::{Dialogue, Speaker, Turn};
 use crate::dialogue_file::CUT;
@@ -8,22 +9,10 @@ use crate::elements::Position;
 use crate::error::{FieldProblem, Place};
 use crate::fields::{list, object, optional_text, optional_texts, rest, text};
 use crate::schema_guided;
-use crate::{DataError, Limits, Split, json};
+use crate::{DataError, Limits, chats, json};
 use serde_json::Value;
 use std::io::{self, BufRead, Read};
 use std::path::PathBuf;
-
-/// Of this many dialogues in a row the first is for dev, the second for test, the others for training.
-const EVERY: usize = 20;
-
-/// The split of the dialogue with this number, from 0: the file itself does not say. Appending to the file moves none.
-pub(crate) fn split_of(index: usize) -> Split {
-    match index % EVERY {
-        0 => Split::Dev,
-        1 => Split::Test,
-        _ => Split::Train,
-    }
-}
 
 /// The dialogues of a file in order with the bytes of their lines, or what is wrong with a line; goes on after a wrong
 /// line, not after a failed read.
@@ -100,7 +89,7 @@ impl Lines {
                 advice: if malformed.is_too_large { CUT } else { "each line must be one whole JSON object" },
             }
         })?;
-        dialogue(&mut place, value).map_err(|problem| DataError::Field {
+        dialogue(&mut place, value, "line").map_err(|problem| DataError::Field {
             file: self.file.clone(),
             place: Box::new(place),
             problem,
@@ -108,18 +97,35 @@ impl Lines {
     }
 }
 
-fn dialogue(place: &mut Place, value: Value) -> Result<Dialogue, FieldProblem> {
-    let mut map = object(value, "an object with `turns`")?;
-    let id = optional_text(&mut map, "id", "a text")?.unwrap_or_else(|| format!("line {}", place.number));
+/// What a dialogue says may be under one of these.
+const LISTS: [&str; 3] = [TURNS, chats::MESSAGES, chats::CONVERSATIONS];
+const TURNS: &str = "turns";
+
+/// A dialogue; `unit` is what its number counts, for the name of one without an id. `place` follows, so that it is where a problem is.
+pub(crate) fn dialogue(place: &mut Place, value: Value, unit: &str) -> Result<Dialogue, FieldProblem> {
+    let mut map = object(value, "an object with `turns`, `messages` or `conversations`")?;
+    let id = optional_text(&mut map, "id", "a text")?.unwrap_or_else(|| format!("{unit} {}", place.number));
+    // Beside one of them, something that is no list is a field like any other.
+    let mut lists = LISTS.into_iter().filter(|list| map.get(*list).is_some_and(Value::is_array));
+    let list_name = lists.next().or_else(|| LISTS.into_iter().find(|list| map.contains_key(*list))).unwrap_or(TURNS);
+    if let Some((field, value)) = lists.next().and_then(|other| map.get_key_value(other)) {
+        const ALONE: &str = "left out, since only one of `turns`, `messages` and `conversations` would be read";
+        return Err(FieldProblem::wrong(field, value, ALONE));
+    }
     let services = optional_texts(&mut map, "services", "the name of a service")?;
     let goal = schema_guided::goal(&mut map);
     let mut turns = Vec::new();
-    for (at, value) in list(&mut map, "turns", "a list of turns")?.into_iter().enumerate() {
-        place.turn = Some(at);
-        turns.push(turn(place, at, value)?);
+    if list_name == TURNS {
+        let values = list(&mut map, TURNS, "a list of turns, or in its place `messages` or `conversations`")?;
+        for (at, value) in values.into_iter().enumerate() {
+            place.turn = Some(at);
+            turns.push(turn(place, at, value)?);
+        }
+    } else {
+        turns = chats::turns(place, &mut map, list_name)?;
     }
     place.turn = None;
-    Ok(Dialogue { id, services, turns, goal, other: rest(map, &["dialogue_id"])? })
+    Ok(Dialogue { id, services, turns, goal, other: rest(map, &["dialogue_id", TURNS])? })
 }
 
 fn turn(place: &mut Place, at: usize, value: Value) -> Result<Turn, FieldProblem> {

@@ -1,7 +1,8 @@
 //! Files wherever they are: in a folder, in an archive, or alone. What they hold is not known here.
 
 use crate::archive::Archive;
-use crate::{DataError, Limits};
+use crate::contents::{Contents, HEAD};
+use crate::{DataError, Limits, gzip};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Cursor, Read};
@@ -35,6 +36,8 @@ pub(crate) struct DataFile {
     path: PathBuf,
     /// The archive and the name in it.
     member: Option<(Arc<Archive>, String)>,
+    /// Whether its name says that it is packed with gzip.
+    is_packed: bool,
 }
 
 impl Tree {
@@ -54,7 +57,20 @@ impl Tree {
         }
     }
 
-    /// What is directly in it, by name in the order of names. What is hidden, or is junk, is not there.
+    /// The folder around it.
+    pub(crate) fn parent(&self) -> Option<Self> {
+        match self {
+            Tree::Folder(path) => path.parent().map(|parent| Tree::Folder(parent.to_owned())),
+            Tree::Archive(archive, prefix) => {
+                let outer = prefix.strip_suffix('/')?.rsplit_once('/').map_or("", |(outer, _)| outer);
+                let outer = if outer.is_empty() { String::new() } else { format!("{outer}/") };
+                Some(Tree::Archive(Arc::clone(archive), outer))
+            }
+        }
+    }
+
+    /// What is directly in it, by name in the order of names. What is hidden, or is junk, is not there. A file that is packed with
+    /// gzip has the name that it has unpacked.
     ///
     /// # Errors
     /// If it can't be listed.
@@ -83,8 +99,11 @@ impl Tree {
                         Some(_) => {}
                         None => {
                             let member = format!("{prefix}{name}");
-                            let path = archive.path().join(&member);
-                            let file = DataFile { path, member: Some((Arc::clone(archive), member)) };
+                            let file = DataFile {
+                                path: archive.path().join(&member),
+                                is_packed: gzip::unpacked_name(name).is_some(),
+                                member: Some((Arc::clone(archive), member)),
+                            };
                             nodes.push((name.to_owned(), Node::File(file)));
                         }
                     }
@@ -92,6 +111,11 @@ impl Tree {
             }
         }
         nodes.retain(|(name, _)| !name.starts_with('.') && name != JUNK && !name.is_empty());
+        for (name, node) in &mut nodes {
+            if let (Node::File(_), Some(stem)) = (node, gzip::unpacked_name(name)) {
+                *name = stem.to_owned();
+            }
+        }
         Ok(nodes)
     }
 }
@@ -99,7 +123,8 @@ impl Tree {
 impl DataFile {
     /// A file on disk.
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, member: None }
+        let is_packed = path.file_name().is_some_and(|name| gzip::unpacked_name(&name.to_string_lossy()).is_some());
+        Self { path, member: None, is_packed }
     }
 
     /// Where it is, for messages.
@@ -107,44 +132,92 @@ impl DataFile {
         &self.path
     }
 
-    /// Its text, after a look at the first bytes.
+    /// The folder that it is in.
+    pub(crate) fn folder(&self) -> Option<Tree> {
+        match &self.member {
+            None => self.path.parent().map(|parent| Tree::Folder(parent.to_owned())),
+            Some((archive, name)) => {
+                let prefix = name.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+                Some(Tree::Archive(Arc::clone(archive), prefix))
+            }
+        }
+    }
+
+    /// Its text, unpacked, after a look at the first bytes.
     ///
     /// # Errors
-    /// If it can't be opened, is no file, or begins as no UTF-8 does.
-    pub(crate) fn read(&self) -> Result<Box<dyn BufRead + Send>, DataError> {
-        let fail = DataError::file("read", &self.path);
-        let mut reader: Box<dyn BufRead + Send> = match &self.member {
-            Some((archive, name)) => archive.read(name)?,
-            None => {
-                let kind = fs::metadata(&self.path).map_err(&fail)?;
-                if !kind.is_file() {
-                    // To open a pipe would be to wait for whoever writes into it.
-                    let found = if kind.is_dir() { "a folder" } else { "no ordinary file" };
-                    return Err(DataError::NotAFile { path: self.path.clone(), found });
-                }
-                Box::new(BufReader::with_capacity(BUFFER, File::open(&self.path).map_err(&fail)?))
+    /// If it can't be opened, is no file, or begins as no UTF-8 does, or as a file of another kind.
+    pub(crate) fn read(&self, limits: &Limits) -> Result<Box<dyn BufRead + Send>, DataError> {
+        Ok(self.read_with_contents(limits)?.0)
+    }
+
+    /// As [`DataFile::read`], with what the first bytes say.
+    ///
+    /// # Errors
+    /// As [`DataFile::read`].
+    pub(crate) fn read_with_contents(&self, limits: &Limits) -> Result<(Box<dyn BufRead + Send>, Contents), DataError> {
+        let (head, reader) = self.begin(limits)?;
+        match Contents::of(&head) {
+            Contents::Encoding(found) => Err(DataError::Encoding { file: self.path.clone(), found }),
+            Contents::Foreign { found, advice } => {
+                Err(DataError::Contents { file: self.path.clone(), found: format!("is {found}"), advice })
             }
-        };
-        let mut head = Vec::new();
-        reader.by_ref().take(3).read_to_end(&mut head).map_err(&fail)?;
-        let found = match head.as_slice() {
-            [0xef, 0xbb, 0xbf] => Some("begins with a byte-order mark"),
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is UTF-16, not UTF-8"),
-            [0, _, ..] | [_, 0, ..] => Some("holds zero bytes and may be UTF-16, not UTF-8"),
-            _ => None,
-        };
-        match found {
-            Some(found) => Err(DataError::Encoding { file: self.path.clone(), found }),
-            None => Ok(Box::new(Cursor::new(head).chain(reader))),
+            contents => Ok((Box::new(Cursor::new(head).chain(reader)), contents)),
         }
+    }
+
+    /// What its first bytes, unpacked, say that it is.
+    ///
+    /// # Errors
+    /// If it can't be opened, or is no file.
+    pub(crate) fn contents(&self, limits: &Limits) -> Result<Contents, DataError> {
+        Ok(Contents::of(&self.begin(limits)?.0))
+    }
+
+    /// All its bytes, packed or not.
+    ///
+    /// # Errors
+    /// If it can't be opened, or is no file.
+    pub(crate) fn open(&self) -> Result<Box<dyn BufRead + Send>, DataError> {
+        let fail = DataError::file("read", &self.path);
+        if let Some((archive, name)) = &self.member {
+            return archive.read(name);
+        }
+        let kind = fs::metadata(&self.path).map_err(&fail)?;
+        if !kind.is_file() {
+            // To open a pipe would be to wait for whoever writes into it.
+            let found = if kind.is_dir() { "a folder" } else { "no ordinary file" };
+            return Err(DataError::NotAFile { path: self.path.clone(), found });
+        }
+        Ok(Box::new(BufReader::with_capacity(BUFFER, File::open(&self.path).map_err(&fail)?)))
+    }
+
+    /// The first bytes, unpacked, and what comes after them.
+    fn begin(&self, limits: &Limits) -> Result<(Vec<u8>, Box<dyn BufRead + Send>), DataError> {
+        let mut reader = self.open()?;
+        if self.is_packed {
+            let begin = reader.fill_buf().map_err(DataError::file("read", &self.path))?;
+            if !gzip::is_packed(begin) {
+                let found = "is called .gz and is no gzip file".to_owned();
+                return Err(DataError::Contents {
+                    file: self.path.clone(),
+                    found,
+                    advice: "take .gz off its name, or copy or download it again",
+                });
+            }
+            reader = gzip::unpack(reader, limits.unpacked_bytes);
+        }
+        let mut head = Vec::new();
+        reader.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(DataError::file("read", &self.path))?;
+        Ok((head, reader))
     }
 
     /// Its first byte that is no white space.
     ///
     /// # Errors
     /// If it can't be read.
-    pub(crate) fn first_byte(&self) -> Result<Option<u8>, DataError> {
-        let mut reader = self.read()?;
+    pub(crate) fn first_byte(&self, limits: &Limits) -> Result<Option<u8>, DataError> {
+        let mut reader = self.read(limits)?;
         loop {
             let chunk = reader.fill_buf().map_err(DataError::file("read", &self.path))?;
             if let Some(byte) = chunk.iter().copied().find(|byte| !byte.is_ascii_whitespace()) {

@@ -1,15 +1,15 @@
-//! Writing the layout of MultiWOZ 2.2: everything or nothing. What is written comes from the caller.
+//! Writing the layout of MultiWOZ 2.2: everything or nothing. What is written comes from the caller; dialogues of a source are
+//! written in other layouts too by `convert.rs`.
 
-use crate::rename::rename;
-use crate::schema_guided::{SCHEMA, file_name};
-use crate::{Corpus, DataError, Split};
+use crate::schema_guided::{SCHEMA, file_name, number_of};
+use crate::{Corpus, DataError, Split, convert, staging};
 use serde::Serialize;
 use std::fs::{self, File};
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Dialogues of a file, as in the published data.
-const DIALOGUES_PER_FILE: usize = 512;
+pub(crate) const DIALOGUES_PER_FILE: usize = 512;
 
 /// Writes `corpus` to `folder` in the layout of MultiWOZ 2.2, each dialogue a line of its file, and `schema.json` beside
 /// the splits if there is a schema. It is written to a temporary folder next to it first, which is renamed at the end, so
@@ -18,60 +18,77 @@ const DIALOGUES_PER_FILE: usize = 512;
 /// # Errors
 /// [`DataError::NotEmpty`] if something is there already, an empty folder excepted; otherwise if the system refuses.
 pub fn write(folder: &Path, corpus: &Corpus, schema: Option<&[ServiceSchema]>) -> Result<(), DataError> {
-    refuse_to_replace(folder)?;
-    let parent = match folder.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(parent).map_err(DataError::file("create", parent))?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-");
-    // Temporary folders are private; this one should be as readable as any that is simply made (the umask still counts).
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    let temporary = builder.tempdir_in(parent).map_err(DataError::file("write to", parent))?;
-    for split in Split::ALL {
-        let path = temporary.path().join(split.name());
-        fs::create_dir(&path).map_err(DataError::file("create", &path))?;
-        for (at, dialogues) in corpus.split(split).chunks(DIALOGUES_PER_FILE).enumerate() {
-            write_list(path.join(file_name(at + 1)), dialogues)?;
+    staging::folder(folder, false, |temporary| {
+        for split in Split::ALL {
+            let path = temporary.join(split.name());
+            fs::create_dir(&path).map_err(DataError::file("create", &path))?;
+            for (at, dialogues) in corpus.split(split).chunks(DIALOGUES_PER_FILE).enumerate() {
+                write_list(path.join(file_name(at + 1)), dialogues)?;
+            }
         }
-    }
-    if let Some(schema) = schema {
-        write_list(temporary.path().join(SCHEMA), schema)?;
-    }
-    refuse_to_replace(folder)?;
-    // Not every system renames over an empty folder.
-    if folder.is_dir() {
-        fs::remove_dir(folder).map_err(DataError::file("replace", folder))?;
-    }
-    rename(temporary.path(), folder).map_err(DataError::file("write", folder))?;
-    // Only now is there nothing left for the guard to delete.
-    let _renamed = temporary.keep();
-    Ok(())
+        match schema {
+            Some(schema) => write_list(temporary.join(SCHEMA), schema),
+            None => Ok(()),
+        }
+    })
 }
 
-fn refuse_to_replace(folder: &Path) -> Result<(), DataError> {
-    let is_empty = match fs::read_dir(folder) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) if error.kind() == ErrorKind::NotFound => true,
-        Err(error) if error.kind() == ErrorKind::NotADirectory => false,
-        Err(error) => return Err(DataError::file("list", folder)(error)),
-    };
-    if is_empty { Ok(()) } else { Err(DataError::NotEmpty { path: folder.to_owned() }) }
-}
-
-/// A JSON list with an element in each line.
 fn write_list<T: Serialize>(path: PathBuf, elements: &[T]) -> Result<(), DataError> {
-    let fail = DataError::file("write", &path);
-    let mut writer = BufWriter::new(File::create_new(&path).map_err(&fail)?);
-    for (at, element) in elements.iter().enumerate() {
-        writer.write_all(if at == 0 { b"[\n" } else { b",\n" }).map_err(&fail)?;
-        serde_json::to_writer(&mut writer, element).map_err(|error| fail(error.into()))?;
+    let mut list = ListFile::create(path, '[', ']')?;
+    elements.iter().try_for_each(|element| list.push("", element))?;
+    list.finish()
+}
+
+/// Whether this crate writes a file or a folder of this name, from the folder that it fills on.
+pub(crate) fn is_written_by_us(name: &Path, is_folder: bool) -> bool {
+    let (folder, file) = (name.parent().and_then(Path::to_str), name.file_name().and_then(|name| name.to_str()));
+    let (Some(folder), Some(file)) = (folder, file) else { return false };
+    let is_split = |name: &str| Split::ALL.iter().any(|split| split.name() == name);
+    match (folder, is_folder) {
+        ("", true) => is_split(file),
+        ("", false) => file == SCHEMA || convert::FILES.contains(&file),
+        (folder, false) => is_split(folder) && (file == SCHEMA || number_of(file).is_some()),
+        (_, true) => false,
     }
-    writer.write_all(if elements.is_empty() { b"[]\n" } else { b"\n]\n" }).map_err(&fail)?;
-    let file = writer.into_inner().map_err(|error| fail(error.into_error()))?;
-    file.sync_all().map_err(&fail)
+}
+
+/// A JSON list or object that is written element by element, each in a line.
+pub(crate) struct ListFile {
+    path: PathBuf,
+    writer: BufWriter<File>,
+    close: char,
+    count: usize,
+}
+
+impl ListFile {
+    pub(crate) fn create(path: PathBuf, open: char, close: char) -> Result<Self, DataError> {
+        let mut writer = BufWriter::new(File::create_new(&path).map_err(DataError::file("write", &path))?);
+        write!(writer, "{open}").map_err(DataError::file("write", &path))?;
+        Ok(Self { path, writer, close, count: 0 })
+    }
+
+    /// `before` stands before the element: a key with its colon, or nothing.
+    pub(crate) fn push(&mut self, before: &str, element: &impl Serialize) -> Result<(), DataError> {
+        let fail = DataError::file("write", &self.path);
+        let separator = if self.count == 0 { "\n" } else { ",\n" };
+        write!(self.writer, "{separator}{before}").map_err(&fail)?;
+        serde_json::to_writer(&mut self.writer, element).map_err(|error| fail(error.into()))?;
+        self.count += 1;
+        Ok(())
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Ends the file, which is on disk then.
+    pub(crate) fn finish(mut self) -> Result<(), DataError> {
+        let fail = DataError::file("write", &self.path);
+        let line = if self.count == 0 { "" } else { "\n" };
+        writeln!(self.writer, "{line}{}", self.close).map_err(&fail)?;
+        let file = self.writer.into_inner().map_err(|error| fail(error.into_error()))?;
+        file.sync_all().map_err(&fail)
+    }
 }
 
 /// What `schema.json` says of a service.

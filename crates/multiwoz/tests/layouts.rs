@@ -252,13 +252,17 @@ fn files_for_each_split_and_own_dialogues_are_found_in_folders() {
     says("test", &Source::open(folder.path()).unwrap().split(Split::Test).unwrap_err().to_string(), &["test.json"]);
 
     let one = tempfile::tempdir().unwrap();
-    let full = json!({ "id": "mine", "services": ["hotel"], "goal": { "hotel": {} }, "turns": [
-        { "speaker": "user", "text": "a", "frames": [{ "service": "hotel", "actions": [{ "act": "INFORM" }] }], "mood": 1 },
-    ] });
-    let lines: Vec<String> = (0..20).map(|_| full.to_string()).collect();
+    let full = |number: usize| {
+        json!({ "id": "mine", "services": ["hotel"], "goal": { "hotel": {} }, "turns": [{
+            "speaker": "user", "text": format!("a {number}"), "mood": 1,
+            "frames": [{ "service": "hotel", "actions": [{ "act": "INFORM" }] }],
+        }] })
+        .to_string()
+    };
+    let lines: Vec<String> = (0..200).map(full).collect();
     put(one.path(), &vec![("chats.jsonl".to_owned(), lines.join("\n").into_bytes())]);
     let (layout, splits) = read(one.path());
-    assert_eq!((layout.as_str(), splits[&Split::Train].len()), ("jsonl", 18));
+    assert_eq!((layout.as_str(), splits.values().map(Vec::len).sum::<usize>()), ("jsonl", 200));
     let dialogue = &splits[&Split::Train][0];
     assert_eq!((dialogue.services[0].as_str(), dialogue.goal.is_some()), ("hotel", true));
     assert_eq!(dialogue.turns[0].frames[0].actions[0].act, "INFORM");

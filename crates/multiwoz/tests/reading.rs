@@ -4,7 +4,7 @@
 mod harness;
 
 use harness::folder::{Folder, dialogue, says, turn};
-use reformer_multiwoz::{DataError, Source, Speaker, Split, check, stats};
+use reformer_multiwoz::{DataError, Dealing, Part, Reading, Source, Speaker, Split, check, stats};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -203,24 +203,62 @@ fn line(id: usize) -> String {
         .to_string()
 }
 
+/// What the user says first, by split.
+fn asked(source: &Source) -> Vec<Vec<String>> {
+    let first = |part: Part| part.dialogues.into_iter().map(|dialogue| dialogue.turns[0].utterance.clone());
+    Split::ALL.map(|split| source.parts(split).unwrap().flat_map(|part| first(part.unwrap())).collect()).to_vec()
+}
+
+/// As runs were dealt that were begun before a dialogue's text decided: they must find the same dialogues again.
 #[test]
-fn lines_are_dealt_to_the_splits() {
+fn lines_can_be_dealt_by_their_number() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("own.jsonl");
     let lines: Vec<_> = (0..45).map(line).collect();
     fs::write(&path, lines.join("\n\n")).unwrap();
-    let source = Source::open(&path).unwrap();
-    assert_eq!(source.layout(), "jsonl");
-    let asked = |split| -> Vec<String> {
-        let dialogues = source.split(split).unwrap();
-        dialogues.iter().map(|dialogue| dialogue.turns[0].utterance.clone()).collect()
-    };
-    assert_eq!(asked(Split::Dev), ["Question 0?", "Question 20?", "Question 40?"]);
-    assert_eq!(asked(Split::Test), ["Question 1?", "Question 21?", "Question 41?"]);
-    assert_eq!(asked(Split::Train).len(), 39);
+    let source = Source::open_with(&path, &Reading { dealing: Dealing::ByLine, ..Reading::default() }).unwrap();
+    assert_eq!((source.layout(), source.is_dealt()), ("jsonl", true));
+    let [train, dev, test] = asked(&source).try_into().unwrap();
+    assert_eq!(dev, ["Question 0?", "Question 20?", "Question 40?"]);
+    assert_eq!(test, ["Question 1?", "Question 21?", "Question 41?"]);
+    assert_eq!(train.len(), 39);
     let counted = stats(&source).unwrap();
     assert_eq!((counted.splits[&Split::Train].turns, counted.splits[&Split::Dev].bytes), (78, 3 * 4 + 11 + 12 + 12));
     assert_eq!(check(&path), []);
+}
+
+#[test]
+fn a_dialogue_is_in_its_split_wherever_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let sorted = |path: &Path| {
+        let mut splits = asked(&Source::open(path).unwrap());
+        splits.iter_mut().for_each(|split| split.sort());
+        splits
+    };
+    let lines: Vec<_> = (0..400).map(line).collect();
+    let backwards: Vec<_> = lines.iter().rev().cloned().collect();
+    let named: Vec<_> = lines.iter().map(|line| line.replacen('{', "{\"id\":\"x\",\"mood\":1,", 1)).collect();
+    let messages = |line: &String| {
+        let renamed = line.replace("turns", "messages").replace("speaker", "role").replace("text", "content");
+        renamed.replace("System", "assistant")
+    };
+    let messages: Vec<_> = lines.iter().map(messages).collect();
+    let there = sorted(&write("own.jsonl", lines.join("\n")));
+    assert!(there[1].len() > 5 && there[2].len() > 5, "{:?}", there.iter().map(Vec::len).collect::<Vec<_>>());
+    assert_eq!(sorted(&write("other.ndjson", backwards.join("\n"))), there);
+    assert_eq!(sorted(&write("named.jsonl", named.join("\n"))), there);
+    assert_eq!(sorted(&write("list.json", format!("[{}]", lines.join(",\n")))), there);
+    assert_eq!(sorted(&write("messages.jsonl", messages.join("\n"))), there);
+    // Whatever is added, nothing that was there moves; and of one text all are in one split.
+    let more: Vec<_> = (0..800).chain(0..400).map(line).collect();
+    for (more, there) in sorted(&write("more.jsonl", more.join("\n"))).iter().zip(&there) {
+        assert!(there.iter().all(|text| more.iter().filter(|other| *other == text).count() == 2));
+    }
 }
 
 #[test]
@@ -250,8 +288,13 @@ fn wrong_lines_are_named() {
         assert_eq!(check(&path).iter().filter(|flaw| flaw.unreadable).count(), 1);
     }
     fs::write(&path, line(0)).unwrap();
-    let error = Source::open(&path).unwrap().split(Split::Train).unwrap_err();
-    says(&error, &["no dialogues for train", "add dialogues"]);
+    // The one dialogue is for train.
+    let source = Source::open(&path).unwrap();
+    assert_eq!(source.split(Split::Train).unwrap().len(), 1);
+    says(
+        &source.split(Split::Test).unwrap_err(),
+        &["no dialogues for test", "about 5 of 100", "add dialogues", "test.jsonl"],
+    );
 }
 
 #[test]

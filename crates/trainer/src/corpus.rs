@@ -65,18 +65,18 @@ impl Corpus {
         percent(length, TRAIN_PERCENT)
     }
 
-    /// The parts of a text: the first 90 % to train, the next 5 % to validate, the rest to test.
-    pub fn parts_of_text(text: &[u8]) -> [&[u8]; 3] {
+    /// A text file's splits: the first 90 % to train, the next 5 % to validate, the rest to test.
+    pub fn cut_text(text: &[u8]) -> [&[u8]; 3] {
         let (train, rest) = text.split_at(Self::train_bytes(text.len()));
         let (dev, test) = rest.split_at(percent(text.len(), DEV_PERCENT).min(rest.len()));
         [train, dev, test]
     }
 
-    /// The bytes of a text file in these parts.
+    /// The bytes of a text file, cut as [`Corpus::cut_text`] does.
     pub fn from_text(text: &[u8]) -> Self {
-        let [train, dev, test] =
-            Self::parts_of_text(text).map(|part| if part.is_empty() { Vec::new() } else { vec![encode_text(part)] });
-        Self { train, dev, test }
+        let [train, dev, test] = Self::cut_text(text);
+        let split = |part: &[u8]| if part.is_empty() { Vec::new() } else { vec![encode_text(part)] };
+        Self { train: split(train), dev: split(dev), test: split(test) }
     }
 }
 

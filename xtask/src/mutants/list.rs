@@ -205,4 +205,22 @@ pub const FAULTS: &[Fault] = &[
         target: "reading",
         caught_by: "what_is_no_list_of_dialogues_is_said",
     },
+    Fault {
+        name: "a dialogue's place in its file says which split it is in",
+        file: "crates/multiwoz/src/dealing.rs",
+        text: "place_in_hundred(&Fingerprint::salted(salt, dialogue))",
+        planted: "place_in_hundred(&Fingerprint((salt.len() + number) as u128))",
+        package: "reformer-multiwoz",
+        target: "reading",
+        caught_by: "a_dialogue_is_in_its_split_wherever_it_stands",
+    },
+    Fault {
+        name: "what holds dialogues is known by its name",
+        file: "crates/multiwoz/src/unread.rs",
+        text: "Ok(Contents::Dialogues(_)) => &mut self.unread.dialogues,",
+        planted: "Ok(Contents::Dialogues(_)) if name.ends_with(\".json\") => &mut self.unread.dialogues,",
+        package: "reformer-multiwoz",
+        target: "own",
+        caught_by: "what_is_not_read_is_found_by_what_is_in_it",
+    },
 ];

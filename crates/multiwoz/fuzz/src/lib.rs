@@ -1,7 +1,9 @@
 //! What a loader must do with any bytes. The fuzz targets do it with what the engine thinks of, the crate's tests with the
 //! seeds.
 
-use reformer_multiwoz::{Corpus, DataError, Dialogue, Limits, Source, Split, check_source, write};
+use reformer_multiwoz::{
+    Corpus, DataError, Dialogue, Limits, Source, Split, Target, check_source, convert, read_text, write,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,13 +16,24 @@ pub enum Loader {
     DataJson,
     /// A dialogue a line.
     Transcripts,
+    /// A list of own dialogues.
+    TranscriptList,
+    /// A dialogue a line, packed.
+    Gzip,
     /// An archive of any of these.
     Zip,
 }
 
 impl Loader {
     /// All of them.
-    pub const ALL: [Loader; 4] = [Loader::SchemaGuided, Loader::DataJson, Loader::Transcripts, Loader::Zip];
+    pub const ALL: [Loader; 6] = [
+        Loader::SchemaGuided,
+        Loader::DataJson,
+        Loader::Transcripts,
+        Loader::TranscriptList,
+        Loader::Gzip,
+        Loader::Zip,
+    ];
 
     /// The fuzz target's name, and that of the folder of its seeds.
     pub fn name(self) -> &'static str {
@@ -28,6 +41,8 @@ impl Loader {
             Loader::SchemaGuided => "schema_guided",
             Loader::DataJson => "data_json",
             Loader::Transcripts => "transcripts",
+            Loader::TranscriptList => "transcript_list",
+            Loader::Gzip => "gzip",
             Loader::Zip => "zip",
         }
     }
@@ -37,6 +52,8 @@ impl Loader {
             Loader::SchemaGuided => "train/dialogues_001.json",
             Loader::DataJson => "data.json",
             Loader::Transcripts => "own.jsonl",
+            Loader::TranscriptList => "own.json",
+            Loader::Gzip => "own.jsonl.gz",
             Loader::Zip => "data.zip",
         }
     }
@@ -69,7 +86,11 @@ impl Bench {
     pub fn run(&self, bytes: &[u8]) -> bool {
         let file = self.folder.join("data").join(self.loader.file());
         fs::write(&file, bytes).expect("the folder can be written");
-        let path = if self.loader == Loader::Zip { file } else { self.folder.join("data") };
+        let path = if self.loader == Loader::Zip { file.clone() } else { self.folder.join("data") };
+        // Whatever is no dialogues may be text.
+        if let Err(error) = read_text(&file, LIMITS.unpacked_bytes) {
+            judge(&error.to_string());
+        }
         let source = match Source::open_within(&path, LIMITS) {
             Ok(source) => source,
             Err(error) => {
@@ -91,9 +112,13 @@ impl Bench {
         let flaws = check_source(&source);
         flaws.iter().for_each(|flaw| judge(&flaw.message));
         let unreadable = flaws.iter().any(|flaw| flaw.unreadable);
-        assert_eq!(unreadable, failed, "reading and checking disagree: {flaws:#?}");
+        let is_all_read = source.unread().is_ok_and(|unread| unread.dialogues.is_empty());
+        assert_eq!(unreadable, failed || !is_all_read, "reading and checking disagree: {flaws:#?}");
         if !failed {
             self.write_and_read(&corpus);
+            for target in Target::ALL {
+                self.convert_and_read(&source, target, &corpus);
+            }
         }
         !failed
     }
@@ -111,6 +136,30 @@ impl Bench {
                     Some(Err(error)) => assert!(error.to_string().contains("recursion limit"), "{error}"),
                     None => panic!("what was written is not recognised"),
                 }
+            }
+        }
+        fs::remove_dir_all(&folder).expect("it was just written");
+    }
+}
+
+impl Bench {
+    fn convert_and_read(&self, source: &Source, target: Target, corpus: &Corpus) {
+        let folder = self.folder.join("converted");
+        if let Err(error) = convert(source, target, &folder, false) {
+            return judge(&error.to_string());
+        }
+        let again = Source::open(&folder).ok();
+        let texts = |dialogues: &[Dialogue]| -> Vec<Vec<String>> {
+            dialogues
+                .iter()
+                .map(|dialogue| dialogue.text().map(|(who, what)| format!("{who}: {what}")).collect())
+                .collect()
+        };
+        for split in Split::ALL.into_iter().filter(|split| !corpus.split(*split).is_empty()) {
+            match again.as_ref().map(|again| read(again, split)) {
+                Some(Ok(again)) => assert_eq!(texts(&again), texts(corpus.split(split)), "{split} as {target}"),
+                Some(Err(error)) => assert!(error.to_string().contains("recursion limit"), "{target}: {error}"),
+                None => panic!("what was written as {target} is not recognised"),
             }
         }
         fs::remove_dir_all(&folder).expect("it was just written");
