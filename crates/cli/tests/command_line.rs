@@ -69,6 +69,7 @@ fn every_command_has_help() {
         "memory-limit",
         "run",
         "resume",
+        "force",
         "save-every",
         "evaluate-every",
         "json",

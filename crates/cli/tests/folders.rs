@@ -162,6 +162,7 @@ fn a_run_that_is_not_there_is_answered_with_those_that_are() {
     for command in [&["generate", "--prompt", "x"][..], &["chat"], &["evaluate"], &["info"]] {
         refused(&[command, &["--run", "bettre"]].concat(), &["--run bettre is not a run", "There are: better, "]);
     }
+    refused(&["train", "--init-from", "bettre"], &["--init-from bettre is not a run", "There are: better, "]);
     assert!(!here.path().join("bettre").exists(), "nothing is begun under a wrong name");
     fs::write(here.path().join("better/config.json"), "{\"format\":1,").expect("writable");
     refused(&["train", "--resume", "--run", "better"], &["better/config.json: not JSON"]);
