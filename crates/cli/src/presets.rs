@@ -3,6 +3,7 @@
 use crate::train_arguments::{ModelArguments, PrecisionName, PresetName, StepArguments};
 use anyhow::ensure;
 use reformer_model::{ModelConfig, Precision};
+use reformer_session::Tokenizer;
 pub use reformer_trainer::Duration;
 use reformer_trainer::TrainingConfig;
 
@@ -118,7 +119,14 @@ impl Recipe {
             model.head_width = model.width / model.heads;
         }
         model.feed_forward = wish.feed_forward.unwrap_or(model.feed_forward);
-        model.vocabulary = wish.vocabulary.unwrap_or(model.vocabulary);
+        if let Some(tokens) = wish.vocabulary {
+            let least = Tokenizer::bytes().vocabulary();
+            ensure!(
+                tokens >= least,
+                "--vocabulary {tokens}: the special tokens and the single bytes are {least}: choose at least as many"
+            );
+            model.vocabulary = tokens;
+        }
         model.rounds = wish.rounds.unwrap_or(model.rounds);
         model.window = wish.window.unwrap_or(model.window);
         model.dropout = step.dropout.unwrap_or(model.dropout);
@@ -217,6 +225,9 @@ mod tests {
         assert!(message.contains("--max-positions 100 is less than --length 512"), "{message}");
         let message = recipe(few, StepArguments::default()).expect_err("the preset's row is longer").to_string();
         assert!(message.contains("--max-positions 100 is less than --length 2048"), "{message}");
+        let tokens = ModelArguments { vocabulary: Some(259), ..Default::default() };
+        let message = recipe(tokens, StepArguments::default()).expect_err("not even bytes").to_string();
+        assert!(message.contains("--vocabulary 259: ") && message.contains("260"), "{message}");
         let buckets = ModelArguments { buckets: Some(vec![4, 3]), ..Default::default() };
         let message = recipe(buckets, StepArguments::default()).expect_err("odd factor").to_string();
         assert!(message.contains("`buckets` is [4, 3]"), "{message}");

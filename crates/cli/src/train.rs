@@ -8,6 +8,7 @@ use crate::plan::{describe_choice, describe_model, memory_in_words};
 use crate::presets::Recipe;
 use crate::progress::{Progress, Telling};
 use crate::quantities::{Bytes, Count, Seconds};
+use crate::run_names::not_a_run;
 use crate::texts::Texts;
 use crate::train_arguments::TrainArguments;
 use crate::typed::{program, typed};
@@ -220,6 +221,9 @@ fn fresh_job(arguments: &TrainArguments, progress: &Progress) -> anyhow::Result<
 
 /// A run to start from: its folder, config and tokenizer.
 fn initial(path: &Path) -> anyhow::Result<(RunFolder, RunConfig, Tokenizer)> {
+    if let Err(SessionError::NoRun { .. }) = RunFolder::open(path) {
+        bail!("--init-from {}", not_a_run(path));
+    }
     let read = || -> Result<_, SessionError> {
         let run = RunFolder::open(path)?;
         let (config, tokenizer) = (run.read_config()?, run.read_tokenizer()?);

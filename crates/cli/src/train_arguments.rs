@@ -71,7 +71,7 @@ pub struct ModelArguments {
     /// Hidden width of the feed-forward layers (four times the width)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub feed_forward: Option<usize>,
-    /// Tokens in the vocabulary that is learned from dialogues (tiny 512, chat 4096); text as bytes has 256 and the special ones
+    /// Tokens in the vocabulary that is learned from dialogues (tiny 512, chat 4096; at least 260, which are those of text as bytes)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub vocabulary: Option<usize>,
     /// Hash rounds of LSH attention (2)

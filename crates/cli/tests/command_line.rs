@@ -73,6 +73,7 @@ fn every_command_has_help() {
         "memory-limit",
         "run",
         "resume",
+        "force",
         "save-every",
         "evaluate-every",
         "json",

@@ -117,8 +117,10 @@ fn every_command_that_is_printed_can_be_typed(place: &Place) {
 
     // The sample as files is what is trained on, and not the embedded one.
     let by_name = matches!(place.called, Called::ByName);
-    for out in if by_name { &["sample", "my sample"][..] } else { &["-s"] } {
-        let said = place.typed(&format!("{program} data sample --out './{out}'"));
+    for (typed, out) in
+        if by_name { &[("sample", "sample"), ("'my sample'", "my sample")][..] } else { &[("./-s", "-s")] }
+    {
+        let said = place.typed(&format!("{program} data sample --out {typed}"));
         let train = after(&said, "train on it with: ");
         let said = place.typed(&format!("{train} {small} --run 'of {out}'"));
         let path = dunce::canonicalize(folder.join(out)).expect("it was written");

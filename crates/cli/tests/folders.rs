@@ -162,6 +162,7 @@ fn a_run_that_is_not_there_is_answered_with_those_that_are() {
     for command in [&["generate", "--prompt", "x"][..], &["chat"], &["evaluate"], &["info"]] {
         refused(&[command, &["--run", "bettre"]].concat(), &["--run bettre is not a run", "There are: better, "]);
     }
+    refused(&["train", "--init-from", "bettre"], &["--init-from bettre is not a run", "There are: better, "]);
     assert!(!here.path().join("bettre").exists(), "nothing is begun under a wrong name");
     fs::write(here.path().join("better/config.json"), "{\"format\":1,").expect("writable");
     refused(&["train", "--resume", "--run", "better"], &["better/config.json: not JSON"]);
@@ -181,7 +182,9 @@ fn a_run_that_is_not_there_is_answered_with_those_that_are() {
 fn names_that_can_only_be_a_mistake_are_told() {
     let folder = folder();
     let wrong = |arguments: &[&str], part: &str| {
-        let said = call(folder.path(), arguments).ended(2).stderr;
+        // Were it taken, nothing long would begin.
+        let more: &[&str] = if arguments[0] == "train" { &["--data", "missing"] } else { &[] };
+        let said = call(folder.path(), &[arguments, more].concat()).ended(2).stderr;
         assert!(said.contains(part), "{arguments:?}: {said}");
     };
     wrong(&["train", "--run", ""], "a value is required for '--run <DIR>'");

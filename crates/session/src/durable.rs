@@ -74,11 +74,12 @@ fn write(
     sync_folder(folder)
 }
 
-/// The system's own reason: `tempfile` adds the temporary name, which nobody has asked about.
+/// The system's own reason: `tempfile` adds the temporary name, which nobody has asked about, and keeps the reason's number in its
+/// text alone.
 fn without_name(error: io::Error) -> io::Error {
-    let code =
-        error.get_ref().and_then(std::error::Error::source).and_then(|source| source.downcast_ref::<io::Error>());
-    code.and_then(io::Error::raw_os_error).map_or(error, io::Error::from_raw_os_error)
+    let text = error.to_string();
+    let number = text.split("(os error ").nth(1).and_then(|rest| rest.split(')').next());
+    number.and_then(|number| number.parse().ok()).map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Renames a file or a folder; a file that has the new name already is replaced, a folder is not.
@@ -228,5 +229,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = write_atomically(&folder.path().join("no/such/note.txt"), b"x").unwrap_err().to_string();
         assert!(error.contains("cannot write") && error.contains("no/such/note.txt"), "{error}");
+        assert!(!error.contains(TEMPORARY_PREFIX), "{error}");
     }
 }
