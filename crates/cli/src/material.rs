@@ -110,8 +110,8 @@ impl Material {
         let found = Self { what, dealing, spool: None };
         if found.dealing == Dealing::ByLine && found.is_dealt() {
             note(format_args!(
-                "warning: this run's splits of {name} go by line number, as they did before 0.2: what is trained on and what \
-                 is measured on depends on the order of its lines; a new run goes by what the dialogues say"
+                "warning: this run's splits of {name} go by line number, since it was begun when that was the rule: what is \
+                 trained on and what is measured on depends on the order of its lines; a new run goes by what they say"
             ));
         }
         Ok(found)
@@ -219,8 +219,7 @@ impl Material {
                 let dev = if source.splits().contains(&Split::Dev) { turns(source, Split::Dev)? } else { Vec::new() };
                 if dev.is_empty() {
                     note(format_args!(
-                        "{} has no dialogues for dev, so nothing is evaluated while it trains, and the newest checkpoint \
-                         is the best that is known",
+                        "{} has no dialogues for dev, so nothing is evaluated while it trains",
                         self.path().display()
                     ));
                 }
@@ -302,10 +301,13 @@ impl Material {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let count = if files.len() == 1 { "1 file".to_owned() } else { format!("{} files", files.len()) };
+        let of_folder = self.path().display();
+        let what = match files.len() {
+            1 => format!("a file with dialogues in {of_folder} is not read"),
+            count => format!("{count} files with dialogues in {of_folder} are not read"),
+        };
         note(format_args!(
-            "warning: {count} in {} with dialogues are not read: {}{more}; `data check --data {}` says what to do",
-            self.path().display(),
+            "warning: {what}: {}{more}; `data check --data {}` says what to do",
             names.join(", "),
             typed(self.path())
         ));

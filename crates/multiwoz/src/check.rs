@@ -233,8 +233,9 @@ impl Checker {
             );
             self.add(Flaw { unreadable: true, file, dialogue: None, turn: None, message });
         }
-        for file in &unread.unreadable {
-            self.suspect(file, None, None, "it can't be looked into, and may hold dialogues".to_owned());
+        for (file, why) in &unread.opaque {
+            let what = format!("it is not looked into, and may hold dialogues: {why}");
+            self.suspect(file, None, None, what);
         }
         if unread.is_cut {
             let much = "it holds more files or deeper folders than are looked at, and there may be dialogues in them";

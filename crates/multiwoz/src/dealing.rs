@@ -24,8 +24,8 @@ pub enum Dealing {
         /// So many of a hundred dialogues are for test, and as many for dev.
         test_percent: u8,
     },
-    /// Of 20 dialogues in a row the first is for dev, the second for test: so runs were dealt before 0.2, which must find the
-    /// same dialogues when they go on. Whoever sorts the file anew tests on what was trained on.
+    /// Of 20 dialogues in a row the first is for dev, the second for test: the rule of older runs, which must find the same
+    /// dialogues when they go on. Whoever sorts the file anew tests on what was trained on.
     ByLine,
 }
 

@@ -30,10 +30,10 @@ pub struct Unread {
     pub dialogues: Vec<PathBuf>,
     /// What usually lies beside dialogues, such as `schema.json`.
     pub companions: Vec<PathBuf>,
-    /// They hold no dialogues, or are archives, which aren't looked into.
+    /// They hold no dialogues.
     pub others: Vec<PathBuf>,
-    /// They can't be read.
-    pub unreadable: Vec<PathBuf>,
+    /// What can't be looked into and why: archives, text that is not in UTF-8, files that can't be read.
+    pub opaque: Vec<(PathBuf, String)>,
     /// Whether there is more, which was not looked at: more files than of an archive are read, or folders that lie too deep.
     pub is_cut: bool,
 }
@@ -83,13 +83,17 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, name: &str, file: &DataFile) {
-        let list = match file.contents(self.limits) {
-            Ok(Contents::Dialogues(_)) => &mut self.unread.dialogues,
-            Ok(_) if is_companion(name) => &mut self.unread.companions,
-            Ok(_) => &mut self.unread.others,
-            Err(_) => &mut self.unread.unreadable,
-        };
-        list.push(file.path().to_owned());
+        let path = file.path().to_owned();
+        match file.contents(self.limits) {
+            Ok(Contents::Dialogues(_)) => self.unread.dialogues.push(path),
+            Ok(Contents::Foreign { found, advice }) if advice.contains("unpack") => {
+                self.unread.opaque.push((path, format!("it is {found}")));
+            }
+            Ok(Contents::Encoding(found)) => self.unread.opaque.push((path, format!("it {found}"))),
+            Ok(_) if is_companion(name) => self.unread.companions.push(path),
+            Ok(_) => self.unread.others.push(path),
+            Err(error) => self.unread.opaque.push((path, error.to_string())),
+        }
     }
 }
 

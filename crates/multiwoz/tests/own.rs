@@ -223,6 +223,8 @@ fn what_is_not_read_is_found_by_what_is_in_it() {
         ("schema.json".to_owned(), b"[]".to_vec()),
         ("attraction_db.json".to_owned(), b"[]".to_vec()),
         ("README.md".to_owned(), b"# Data".to_vec()),
+        ("more.zip".to_owned(), zipped(&vec![("x.jsonl".to_owned(), lines(&[turns("h")]))])),
+        ("wide.jsonl.old".to_owned(), b"\xff\xfe{\0".to_vec()),
         (".hidden.jsonl".to_owned(), lines(&[turns("g")])),
     ];
     put(&folder.path().join("data"), &files);
@@ -244,7 +246,10 @@ fn what_is_not_read_is_found_by_what_is_in_it() {
         );
         assert_eq!(names(&unread.companions), ["attraction_db.json", "schema.json"]);
         assert_eq!(names(&unread.others), ["README.md", "train/notes.txt"]);
+        let opaque: Vec<_> = unread.opaque.iter().map(|(_, why)| why.as_str()).collect();
+        assert_eq!(opaque, ["it is a zip archive", "it is UTF-16, not UTF-8"]);
         let flaws = check(&path);
+        assert_eq!(flaws.iter().filter(|flaw| flaw.message.contains("is not looked into")).count(), 2, "{flaws:#?}");
         let unread = flaws.iter().filter(|flaw| flaw.unreadable && flaw.message.contains("is not read")).count();
         assert_eq!(unread, 4, "{flaws:#?}");
         assert!(stats(&source).is_ok());

@@ -18,7 +18,7 @@ const SCHEMA_GUIDED: &str = "train/dialogues_001.json";
 const DATA_JSON: &str = "train.json";
 const OWN: &str = "own.jsonl";
 /// A case that is lost is one that nobody misses.
-const CASES: usize = 126;
+const CASES: usize = 137;
 
 #[derive(Clone)]
 struct Case {

@@ -69,5 +69,63 @@ pub fn cases() -> Vec<Case> {
             &["turn 0, frame 0", "`service` is missing"],
         ),
     ]);
+    cases.extend(chats(f));
     cases
+}
+
+/// Wrong messages.
+fn chats(f: &'static str) -> Vec<Case> {
+    vec![
+        case(
+            "a tool's answer",
+            f,
+            bad_line(r#"{"messages":[{"role":"user","content":"a"},{"role":"tool","content":"5"}]}"#),
+            &["in line 3, turn 1", "`role` is \"tool\"", "take it out"],
+        ),
+        case("no role", f, bad_line(r#"{"messages":[{"content":"a"}]}"#), &["turn 0", "`role` is missing"]),
+        case("no content", f, bad_line(r#"{"messages":[{"role":"user"}]}"#), &["turn 0", "`content` is missing"]),
+        case(
+            "content is null",
+            f,
+            bad_line(r#"{"messages":[{"role":"assistant","content":null}]}"#),
+            &["turn 0", "`content` is null", "a list of parts"],
+        ),
+        case(
+            "a picture",
+            f,
+            bad_line(r#"{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url"}]}]}"#),
+            &["turn 0", "`content[1]` is {\"type\":\"image_url\"}", "only text is learned"],
+        ),
+        case(
+            "a call of a tool",
+            f,
+            bad_line(r#"{"messages":[{"role":"assistant","content":"a","tool_calls":[{"id":"x"}]}]}"#),
+            &["turn 0", "`tool_calls` is [{\"id\":\"x\"}]", "not learned"],
+        ),
+        case(
+            "instructions in between",
+            f,
+            bad_line(r#"{"messages":[{"role":"user","content":"a"},{"role":"system","content":"b"}]}"#),
+            &["turn 1", "`role` is \"system\"", "a first message"],
+        ),
+        case(
+            "instructions twice",
+            f,
+            bad_line(r#"{"messages":[{"role":"system","content":"a"},{"role":"system","content":"b"}]}"#),
+            &["turn 1", "`role` is \"system\"", "there once"],
+        ),
+        case(
+            "turns and messages",
+            f,
+            bad_line(r#"{"turns":[],"messages":[{"role":"user","content":"a"}]}"#),
+            &["`messages` is [", "only one of `turns`, `messages` and `conversations`"],
+        ),
+        case(
+            "a stranger's word",
+            f,
+            bad_line(r#"{"conversations":[{"from":"bing","value":"a"}]}"#),
+            &["turn 0", "`from` is \"bing\"", "\"human\" or \"gpt\""],
+        ),
+        case("messages are none", f, bad_line(r#"{"messages":5}"#), &["`messages` is 5", "a list of messages"]),
+    ]
 }
