@@ -54,7 +54,7 @@ impl<'a> Input<'a> {
 /// If the run can't be loaded; through a pipe also if a line got no reply.
 pub fn run(arguments: &ChatArguments) -> anyhow::Result<()> {
     let backend = machine::backend(&arguments.machine)?;
-    let model = trained::load(&arguments.run, backend.as_ref(), &arguments.changes.changes())?;
+    let model = trained::load_to_talk(&arguments.run, backend.as_ref(), &arguments.changes.changes())?;
     let options = ReplyOptions { max_tokens: arguments.sampling.max_tokens, sampling: arguments.sampling.options() };
     let mut conversation = Conversation::new(model, backend.as_ref(), options)?;
     interrupt::listen_between_replies()?;

@@ -6,7 +6,7 @@ use crate::output::{self, note};
 use crate::{interrupt, machine, trained};
 use reformer_multiwoz::Split;
 use reformer_session::LoadedModel;
-use reformer_trainer::{TrainingConfig, evaluate};
+use reformer_trainer::{TrainingConfig, evaluate, evaluation_bytes};
 use serde_json::json;
 
 /// At least so many tokens run at a time, so that no dialogue of a run with short rows is cut.
@@ -35,6 +35,8 @@ pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
         let elsewhere = if split == Split::Train { "dev or test" } else { "train" };
         note(format_args!("without {count} dialogues that occur in {elsewhere} too"));
     }
+    let bytes = evaluation_bytes(backend.as_ref(), &config.model, &examples, rows)?;
+    machine::check_bound("the evaluation", bytes, "Take a machine with more")?;
     interrupt::during(interrupt::Work::Answering);
     let result = evaluate(backend.as_ref(), store.as_mut(), &config.model, &examples, rows, &interrupt::wished)?;
     if arguments.json {

@@ -18,7 +18,7 @@ const ROW: usize = 0;
 /// If the run can't be loaded, or the prompt is longer than the model's positions.
 pub fn run(arguments: &GenerateArguments) -> anyhow::Result<()> {
     let backend = machine::backend(&arguments.machine)?;
-    let model = trained::load(&arguments.run, backend.as_ref(), &arguments.changes.changes())?;
+    let model = trained::load_to_talk(&arguments.run, backend.as_ref(), &arguments.changes.changes())?;
     let speaks = !trained::is_plain_text(&model.config);
     let (mut generator, tokenizer) = model.into_generator(backend.as_ref(), 1)?;
     let mut sampler = Sampler::new(arguments.sampling.options())?;

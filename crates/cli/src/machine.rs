@@ -2,16 +2,19 @@
 
 use crate::graphics;
 use crate::output::note;
-use crate::quantities::MemoryWish;
+use crate::quantities::{Bytes, MemoryWish};
 use crate::train_arguments::{BackendName, MachineArguments};
 use anyhow::{anyhow, bail};
 use reformer_cpu::Cpu;
 use reformer_model::MemoryLimit;
 use reformer_oracle::Oracle;
 use reformer_tensor::Backend;
+use reformer_trainer::Bound;
 
 /// Where the system doesn't say what is free, this much is assumed to be.
 const ASSUMED_FREE_BYTES: u64 = 4 << 30;
+/// What the program takes beside a plan, as measured: threads and their heaps, tokens of the data, a tensor on its way to a file.
+const BESIDE_BYTES: u64 = 48 << 20;
 /// `auto` takes this part of what is free.
 const AUTOMATIC_PART: u64 = 2;
 
@@ -93,6 +96,32 @@ pub fn memory_limit(wish: MemoryWish) -> MemoryLimit {
     }
 }
 
+/// Refuses what the limits of this process, of its container or its control group can't hold; what the machine has free is another matter,
+/// since that may change. `what` needs so many `bytes`; `advice` says how it would need fewer.
+///
+/// # Errors
+/// With the limit, where it comes from, and both sizes.
+pub fn check_bound(what: &str, bytes: u64, advice: &str) -> anyhow::Result<()> {
+    match reformer_trainer::memory_bound() {
+        Some(bound) => fits_bound(&bound, what, bytes, advice),
+        None => Ok(()),
+    }
+}
+
+fn fits_bound(bound: &Bound, what: &str, bytes: u64, advice: &str) -> anyhow::Result<()> {
+    if bytes.saturating_add(BESIDE_BYTES) > bound.left {
+        bail!(
+            "{what} takes {}, and the program some {} beside it: {} is {}, of which {} are left. {advice}, or raise the limit",
+            Bytes(bytes),
+            Bytes(BESIDE_BYTES),
+            bound.what,
+            Bytes(bound.most),
+            Bytes(bound.left)
+        );
+    }
+    Ok(())
+}
+
 /// Memory that can be taken without swapping.
 pub fn free_bytes() -> u64 {
     reformer_trainer::free_bytes().unwrap_or(ASSUMED_FREE_BYTES)
@@ -101,6 +130,19 @@ pub fn free_bytes() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_limit_cannot_hold_is_refused_with_the_limit() {
+        let bound =
+            Bound { what: "the limit `ulimit -v`".to_owned(), most: 400 << 20, left: BESIDE_BYTES + (10 << 20) };
+        assert!(fits_bound(&bound, "a step", 10 << 20, "Say less").is_ok());
+        let error = fits_bound(&bound, "a step", (10 << 20) + 1, "Say less").expect_err("a byte too many").to_string();
+        assert_eq!(
+            error,
+            "a step takes 10.0 MiB, and the program some 48.0 MiB beside it: the limit `ulimit -v` is 400.0 MiB, of which 58.0 MiB are \
+             left. Say less, or raise the limit"
+        );
+    }
 
     #[test]
     fn what_is_not_there_is_refused_with_what_is() {

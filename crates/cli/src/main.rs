@@ -1,9 +1,11 @@
 //! The `reformer` program: arguments and printing. No logic that a library user would miss.
 
+mod allocation;
 mod arguments;
 mod chat;
 mod data;
 mod evaluate;
+mod export;
 mod fetch;
 mod folders;
 mod generate;
@@ -74,6 +76,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Plan(arguments) => plan::run(arguments),
         Command::Info(arguments) => info::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
         Command::Data(arguments) => data::run(&arguments.command),
     }
 }

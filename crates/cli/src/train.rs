@@ -57,6 +57,7 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     // Planned before the folder is made: what can't fit leaves nothing behind.
     let training = serde_json::from_value(job.config.training.clone()).context("the training section of the config")?;
     let plan = StepPlan::new(&job.config.model, &training, backend.as_ref(), limit).map_err(memory_in_words)?;
+    machine::check_bound("a step", plan.peak_bytes(), "Try --memory-limit min, a smaller --batch, --length or model")?;
     let is_new = claim.is_none();
     let claim = match claim {
         Some(claim) => claim,

@@ -139,7 +139,10 @@ mod tests {
             model_sha256(&ModelConfig::tiny()),
             "d5b7ecbe35dc43df97f2536d86845a299bed567b87bf195c57b8c58a21a813d8"
         );
-        assert_eq!(Tokenizer::bytes().sha256().unwrap(), "d06a97099894015e61c347b008ca92e71ec0580f83b47e5db6f8d6e471c10071");
+        assert_eq!(
+            Tokenizer::bytes().sha256().unwrap(),
+            "d06a97099894015e61c347b008ca92e71ec0580f83b47e5db6f8d6e471c10071"
+        );
     }
 
     #[test]

@@ -135,7 +135,7 @@ fn remove(value: &mut Value, key: &str) {
 
 #[test]
 fn a_config_of_another_model_than_the_checkpoint_is_told_without_advice_to_remove_anything() {
-    let run = Run::new();
+    let run = Run::older();
     let changes: [(fn(&mut Value), &str); 6] = [
         (
             |v| v["model"]["width"] = json!(24),
