@@ -47,6 +47,32 @@ fn given(memory: *mut u8, bytes: usize) -> *mut u8 {
     memory
 }
 
+/// What panics say where the system refused memory or a thread: the standard library that could not set up a thread's stack, libraries
+/// that start threads of their own, drivers. Linux' numbers for "no memory" and "try again", and Vulkan's word.
+const REFUSALS: [&str; 5] = ["(os error 12)", "code: 12,", "(os error 11)", "code: 11,", "OUT_OF_HOST_MEMORY"];
+
+/// From now on a panic that only says that the system refused something ends the process as refused memory does. Any other stays what it
+/// is: a mistake of ours.
+pub fn report_refusals_of_others() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if !is_refusal(said) {
+            return usual(panic);
+        }
+        let mut line = Line::default();
+        line.add(b"error: the system refused memory or a thread (");
+        line.add(said.lines().next().unwrap_or_default().as_bytes());
+        line.add(b"): take fewer --threads or --backend cpu, or raise the limit of this process\n");
+        line.print();
+        leave()
+    }));
+}
+
+fn is_refusal(said: &str) -> bool {
+    REFUSALS.iter().any(|refusal| said.contains(refusal))
+}
+
 #[cold]
 fn end(bytes: usize) -> ! {
     let mut line = Line::default();
@@ -54,8 +80,7 @@ fn end(bytes: usize) -> ! {
     line.add_number(bytes);
     line.add(b" bytes of memory: this process may not have more (`ulimit -v`, a container's limit) or the machine has none left. ");
     line.add(b"Take a smaller --length, --batch or model, less data or fewer --threads, or raise the limit\n");
-    // Stderr has no buffer. If it is closed, there is nobody to tell.
-    let _ = std::io::stderr().write_all(&line.bytes[..line.length]);
+    line.print();
     leave()
 }
 
@@ -94,6 +119,11 @@ impl Line {
         self.length += taken.len();
     }
 
+    fn print(&self) {
+        // Stderr has no buffer. If it is closed, there is nobody to tell.
+        let _ = std::io::stderr().write_all(&self.bytes[..self.length]);
+    }
+
     fn add_number(&mut self, mut number: usize) {
         // As many digits as a number of 64 bits has.
         let mut digits = [0; 20];
@@ -124,6 +154,16 @@ mod tests {
         let mut line = Line::default();
         line.add(&[b'x'; 600]);
         assert_eq!(line.length, 512, "what has no room is left out");
+    }
+
+    #[test]
+    fn refusals_are_told_from_mistakes() {
+        assert!(is_refusal("failed to allocate an alternative stack: Cannot allocate memory (os error 12)"));
+        assert!(is_refusal(
+            "not initialized: ThreadPoolBuildError { kind: IOError(Os { code: 11, kind: WouldBlock } }"
+        ));
+        assert!(is_refusal("called `Result::unwrap()` on an `Err` value: ERROR_OUT_OF_HOST_MEMORY"));
+        assert!(!is_refusal("index out of bounds: the len is 12 but the index is 12"));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
         note(format_args!("without {count} dialogues that occur in {elsewhere} too"));
     }
     let bytes = evaluation_bytes(backend.as_ref(), &config.model, &examples, rows)?;
-    machine::check_bound("the evaluation", bytes, "Take a machine with more")?;
+    machine::check_bound("the evaluation", bytes, machine::BESIDE_READING, "Take a machine with more")?;
     interrupt::during(interrupt::Work::Answering);
     let result = evaluate(backend.as_ref(), store.as_mut(), &config.model, &examples, rows, &interrupt::wished)?;
     if arguments.json {

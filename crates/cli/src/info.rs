@@ -190,7 +190,7 @@ fn adapters(json: bool) -> anyhow::Result<()> {
         ("cpu", Some(Environment::detect(0).to_string()), format!("SIMD levels here: {}", levels.join(", "))),
         ("oracle", Some(Oracle::new().adapter()), "slow and exact, for comparison".to_owned()),
     ];
-    let gpus = graphics::list();
+    let gpus = if machine::drivers_fit() { graphics::list() } else { Vec::new() };
     if gpus.is_empty() {
         list.push(("gpu", None, graphics::NONE.to_owned()));
     }

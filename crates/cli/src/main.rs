@@ -41,6 +41,7 @@ const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    allocation::report_refusals_of_others();
     let done = match CommandLine::try_parse() {
         Ok(line) => interrupt::install().and_then(|()| run(&line.command)),
         Err(said) if said.use_stderr() => {

@@ -200,7 +200,7 @@ mod tests {
         assert!(message.contains("--width 256 does not divide into --heads 3"), "{message}");
         let huge = StepArguments { length: Some(usize::MAX), ..Default::default() };
         let message = recipe(ModelArguments::default(), huge).expect_err("too long").to_string();
-        assert!(message.contains("length times batch times accumulate"), "{message}");
+        assert!(message.contains("`length` is 18446744073709551615: it must be"), "{message}");
         let buckets = ModelArguments { buckets: Some(vec![4, 3]), ..Default::default() };
         let message = recipe(buckets, StepArguments::default()).expect_err("odd factor").to_string();
         assert!(message.contains("`buckets` is [4, 3]"), "{message}");

@@ -52,7 +52,7 @@ pub fn load(choice: &RunChoice, backend: &dyn Backend, changes: &Changes) -> any
 /// As [`load`]; if the limits of this process don't hold it.
 pub fn load_to_talk(choice: &RunChoice, backend: &dyn Backend, changes: &Changes) -> anyhow::Result<LoadedModel> {
     let bytes = Generator::bytes(backend, &choose(choice)?.read_config()?.model, 1)?;
-    machine::check_bound("the model with its caches", bytes, "Take a smaller model")?;
+    machine::check_bound("the model with its caches", bytes, machine::BESIDE_READING, "Take a smaller model")?;
     load(choice, backend, changes)
 }
 

@@ -5,7 +5,7 @@ use crate::belonging::{Belonging, TokenizerRecord};
 use crate::checkpoint::{PARAMETERS, is_sha256};
 use crate::durable::{remove, rename, sync_folder};
 use crate::tensors::{copy_with_metadata, parameters_sha256, read_metadata, read_tensors};
-use crate::{Checkpoint, RunFolder, SessionError, TensorSpec};
+use crate::{Checkpoint, RunFolder, SessionError, TensorSpec, lock};
 use reformer_tensor::Store;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -152,7 +152,8 @@ fn check_target(to: &Path, force: bool) -> Result<bool, SessionError> {
     for entry in fs::read_dir(to).map_err(SessionError::file("list", to))? {
         names.push(entry.map_err(SessionError::file("list", to))?.file_name());
     }
-    let ours = ["config.json", "tokenizer.json", PARAMETERS];
+    // A lock is left by whoever tried to train there.
+    let ours = ["config.json", "tokenizer.json", PARAMETERS, lock::NAME];
     if let Some(other) = names.iter().find(|name| !ours.iter().any(|own| *name == own)) {
         let message =
             format!("it holds {}, which `export` did not write: name an empty or a new folder", other.display());

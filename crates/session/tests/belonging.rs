@@ -108,7 +108,7 @@ fn a_config_that_was_edited_is_told_by_field_with_both_values() {
     let changed = LoadedModel::open(&run, &Cpu::new(1), &changes).unwrap();
     assert_eq!((changed.config.model.rounds, changed.is_vouched_for), (8, true));
     let error = LoadedModel::open(&run, &Cpu::new(1), &Changes { rounds: Some(300) }).err().unwrap().to_string();
-    assert_eq!(error, "model config: `rounds` is 300: it must be at most 256");
+    assert_eq!(error, "model config: `rounds` is 300: it must be at least 1 and at most 256");
     edit(&run.checkpoints().all().unwrap()[0].path().join("state.json"), |state| {
         state["belongs_to"]["model_sha256"] = json!("0".repeat(64));
     });
