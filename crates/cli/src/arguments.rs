@@ -66,6 +66,11 @@ pub enum Command {
     Plan(Box<PlanArguments>),
     /// Tell what a run is, or what there is to run on
     Info(InfoArguments),
+    /// Write a run's weights alone, with its config and tokenizer, as a folder
+    ///
+    /// One model.safetensors, whose header names the step and the hashes of parameters, tokenizer and model, beside config.json and
+    /// tokenizer.json. `generate`, `chat`, `evaluate`, `info` and `train --init-from` take such a folder in the place of a run.
+    Export(ExportArguments),
     /// Look at data: count, check, convert, write the sample out
     Data(DataArguments),
 }
@@ -210,6 +215,25 @@ pub struct InfoArguments {
     #[arg(long, conflicts_with = "run")]
     pub adapters: bool,
     /// Print a JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `reformer export`.
+#[derive(Args, Debug)]
+pub struct ExportArguments {
+    /// The run's folder, as --run
+    #[arg(value_name = "RUN", conflicts_with = "run")]
+    pub positional: Option<PathBuf>,
+    #[command(flatten)]
+    pub run: RunChoice,
+    /// The folder to write
+    #[arg(long, value_name = "FOLDER")]
+    pub to: PathBuf,
+    /// Replace weights that were exported there before
+    #[arg(long)]
+    pub force: bool,
+    /// Print a JSON object: to, step, parameters_sha256, tokenizer_sha256, model_sha256
     #[arg(long)]
     pub json: bool,
 }

@@ -94,7 +94,7 @@ pub fn run(arguments: &ChatArguments) -> anyhow::Result<()> {
     // Before a device is opened, which may take seconds.
     trained::choose(&arguments.run)?;
     let backend = machine::backend(&arguments.machine)?;
-    let model = trained::load(&arguments.run, backend.as_ref(), &arguments.changes.changes())?;
+    let model = trained::load_to_talk(&arguments.run, backend.as_ref(), &arguments.changes.changes())?;
     let options = ReplyOptions {
         max_tokens: arguments.sampling.max_tokens,
         sampling: arguments.sampling.options(),

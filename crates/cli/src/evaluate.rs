@@ -12,7 +12,7 @@ use crate::{interrupt, machine, trained};
 use anyhow::bail;
 use reformer_multiwoz::Split;
 use reformer_session::{LoadedModel, RunFolder, Tokenizer, TrainedOn};
-use reformer_trainer::{Example, TrainingConfig, encode_dialogues, evaluate};
+use reformer_trainer::{Example, TrainingConfig, encode_dialogues, evaluate, evaluation_bytes};
 use serde_json::json;
 use std::path::Path;
 
@@ -42,6 +42,8 @@ pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
     let chosen = wanted.choose(found, &tokenizer)?;
     // A long text is measured in pieces of the length that it was trained in.
     let rows = TrainingConfig::of(&run, &config)?.rows().max(LEAST_ROWS);
+    let bytes = evaluation_bytes(backend.as_ref(), &config.model, &chosen.examples, rows)?;
+    machine::check_bound("the evaluation", bytes, machine::BESIDE_READING, "Take a machine with more")?;
     interrupt::during(interrupt::Work::Answering);
     let result = evaluate(backend.as_ref(), store.as_mut(), &config.model, &chosen.examples, rows, &interrupt::wished)?;
     if arguments.json {

@@ -28,7 +28,7 @@ pub fn run(arguments: &GenerateArguments) -> anyhow::Result<()> {
     // Before a device is opened, which may take seconds.
     trained::choose(&arguments.run)?;
     let backend = machine::backend(&arguments.machine)?;
-    let model = trained::load(&arguments.run, backend.as_ref(), &arguments.changes.changes())?;
+    let model = trained::load_to_talk(&arguments.run, backend.as_ref(), &arguments.changes.changes())?;
     let speaks = !trained::is_plain_text(&model.config);
     let (mut generator, tokenizer) = model.into_generator(backend.as_ref(), 1)?;
     interrupt::listen()?;

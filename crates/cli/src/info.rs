@@ -7,7 +7,10 @@ use crate::typed::{program, typed};
 use crate::{graphics, machine, output, trained};
 use reformer_cpu::{Environment, Level};
 use reformer_oracle::Oracle;
-use reformer_session::{Checkpoint, RunConfig, RunFolder, SavedState, SessionError, StoredPath, Tokenizer};
+use reformer_session::{
+    Belonging, Checkpoint, RunConfig, RunFolder, SavedState, SessionError, StoredPath, Tokenizer, Weights,
+    parameter_specs,
+};
 use reformer_tensor::Backend;
 use reformer_trainer::{EvaluationEvent, Event, LastMetrics, TrainerState};
 use serde::Deserialize;
@@ -26,12 +29,18 @@ pub fn run(arguments: &InfoArguments) -> anyhow::Result<()> {
     let checkpoints = checkpoints(&run)?;
     let metrics = LastMetrics::of(&run)?;
     let newest = checkpoints.last().and_then(|saved| saved.state.as_ref().ok());
+    let finished = newest.is_some_and(|state| is_finished(state, &config));
+    let usable = Usable::find(&run, &config, &tokenizer)?;
     if arguments.json {
         return output::line(json!({
             "run": StoredPath::from(run.path()),
-            "step": checkpoints.last().map_or(0, |saved| saved.checkpoint.step()),
+            "step": checkpoints.last().map_or(usable.exported_step.unwrap_or(0), |saved| saved.checkpoint.step()),
             "steps": config.training["steps"],
-            "finished": newest.is_some_and(|state| state.trainer.finished),
+            "finished": finished,
+            "exported": run.is_exported(),
+            "can_talk": usable.talk.is_ok(),
+            "can_resume": usable.resume.is_ok(),
+            "obstacles": usable.obstacles(),
             "parameters": config.model.parameter_count(),
             "parameters_sha256": newest.map(|state| &state.parameters_sha256),
             "tokenizer": { "kind": tokenizer.kind(), "vocabulary": tokenizer.vocabulary() },
@@ -47,7 +56,58 @@ pub fn run(arguments: &InfoArguments) -> anyhow::Result<()> {
             "config": config,
         }));
     }
-    output::text_now(text(&run, &config, &tokenizer, &checkpoints, &metrics))
+    output::text_now(text(&run, &config, &tokenizer, &checkpoints, &metrics) + &usable.text())
+}
+
+/// Whether the run has all the steps that its config asks for: it may ask for more since.
+fn is_finished(state: &SavedState<TrainerState>, config: &RunConfig) -> bool {
+    state.trainer.finished && config.training["steps"] == state.step
+}
+
+/// What can be done with the run as it lies there, or why not.
+struct Usable {
+    /// To generate, chat, evaluate and export.
+    talk: Result<(), String>,
+    /// To train on.
+    resume: Result<(), String>,
+    exported_step: Option<u64>,
+}
+
+impl Usable {
+    fn find(run: &RunFolder, config: &RunConfig, tokenizer: &Tokenizer) -> anyhow::Result<Self> {
+        let parameters = parameter_specs(&config.model);
+        let found = Belonging::new(&config.model, Some(tokenizer))?;
+        let said = |error: SessionError| error.to_string();
+        let weights = Weights::newest(run, &parameters)
+            .and_then(|weights| weights.belong_to(run, &found).map(|_| weights))
+            .map_err(said);
+        let resume = match &weights {
+            Ok(Weights::Exported(_)) => {
+                Err("these are exported weights, without the optimizer's state; `train --init-from` starts from them"
+                    .to_owned())
+            }
+            Ok(Weights::Checkpoint(_)) => run.checkpoints().newest().map(drop).map_err(said),
+            Err(why) => Err(why.clone()),
+        };
+        let exported_step = weights.as_ref().ok().filter(|_| run.is_exported()).map(Weights::step);
+        Ok(Self { talk: weights.map(drop), resume, exported_step })
+    }
+
+    /// Why something can't be done, each reason once.
+    fn obstacles(&self) -> Vec<&String> {
+        let mut all: Vec<&String> =
+            [&self.talk, &self.resume].into_iter().filter_map(|can| can.as_ref().err()).collect();
+        all.dedup();
+        all
+    }
+
+    fn text(&self) -> String {
+        match (&self.talk, &self.resume) {
+            (Ok(()), Ok(())) => "usable      to talk to, to evaluate, to train on\n".to_owned(),
+            (Ok(()), Err(why)) => format!("usable      to talk to and to evaluate, but not to train on: {why}\n"),
+            (Err(why), _) => format!("usable      for nothing as it is: {why}\n"),
+        }
+    }
 }
 
 /// A checkpoint and what it says of itself. One that is damaged is told of among the others: this is where one looks what can be saved.
@@ -89,10 +149,12 @@ fn text(
         steps => format!("of {steps} steps"),
     };
     text += &match checkpoints.last() {
+        None if run.is_exported() => "trained     exported: weights alone\n".to_owned(),
         None => format!("trained     not saved yet, {of}\n"),
-        Some(Saved { checkpoint, state: Ok(SavedState { trainer, .. }) }) => {
+        Some(Saved { checkpoint, state: Ok(state) }) => {
+            let trainer = &state.trainer;
             let go_on = || format!("; `{} train --resume --run {}` goes on", program(), typed(run.path()));
-            let end = if trainer.finished { ", done".to_owned() } else { go_on() };
+            let end = if is_finished(state, config) { ", done".to_owned() } else { go_on() };
             let (step, time) = (checkpoint.step(), Seconds(trainer.seconds));
             format!("trained     {step} {of} in {time}, {} tokens{end}\n", trainer.tokens)
         }
@@ -130,7 +192,7 @@ fn adapters(json: bool) -> anyhow::Result<()> {
         ("cpu", Some(Environment::detect(0).to_string()), format!("SIMD levels here: {}", levels.join(", "))),
         ("oracle", Some(Oracle::new().adapter()), "slow and exact, for comparison".to_owned()),
     ];
-    let gpus = graphics::list();
+    let gpus = if machine::drivers_fit() { graphics::list() } else { Vec::new() };
     if gpus.is_empty() {
         list.push(("gpu", None, graphics::why_none()));
     }

@@ -2,16 +2,24 @@
 
 use crate::graphics;
 use crate::output::note;
-use crate::quantities::MemoryWish;
+use crate::quantities::{Bytes, MemoryWish};
 use crate::train_arguments::{BackendName, MachineArguments};
 use anyhow::{anyhow, bail};
 use reformer_cpu::Cpu;
 use reformer_model::MemoryLimit;
 use reformer_oracle::Oracle;
 use reformer_tensor::Backend;
+use reformer_trainer::Bound;
 
 /// Where the system doesn't say what is free, this much is assumed to be.
 const ASSUMED_FREE_BYTES: u64 = 4 << 30;
+/// What the program takes beside a plan while it trains, as measured: threads and their heaps, tokens of the data, a tensor on its way
+/// to a file.
+pub const BESIDE_TRAINING: u64 = 48 << 20;
+/// The same while it measures or makes text: all it holds is there by then.
+pub const BESIDE_READING: u64 = 8 << 20;
+/// What a GPU's drivers and their compiler take before anything runs on it; with less they end the process in ways of their own.
+const BYTES_OF_DRIVERS: u64 = 1 << 30;
 /// `auto` takes this part of what is free.
 const AUTOMATIC_PART: u64 = 2;
 
@@ -23,6 +31,9 @@ const AUTOMATIC_PART: u64 = 2;
 pub fn backend(wish: &MachineArguments) -> anyhow::Result<Box<dyn Backend>> {
     let threads = threads(wish.threads);
     let named = wish.adapter.as_deref();
+    if matches!(wish.backend, Some(BackendName::Gpu)) || named.is_some() {
+        check_bound("a GPU's driver", BYTES_OF_DRIVERS, 0, "Take --backend cpu")?;
+    }
     match (wish.backend.unwrap_or(BackendName::Auto), named) {
         (BackendName::Auto | BackendName::Gpu, Some(name)) => {
             graphics::named(name).map_err(|error| anyhow!("--adapter {name}: {error}"))
@@ -73,9 +84,17 @@ pub fn planning_backend(wish: &MachineArguments) -> anyhow::Result<Box<dyn Backe
 
 /// A hardware GPU, if there is one that opens.
 fn hardware() -> Option<Box<dyn Backend>> {
+    if !drivers_fit() {
+        return None;
+    }
     let name = graphics::hardware_name()?;
     let opened = graphics::hardware();
     opened.inspect_err(|error| note(format_args!("{name} is not used: {error}"))).ok()
+}
+
+/// Whether the limits of this process leave room for a GPU's drivers: only then may they be asked what there is.
+pub fn drivers_fit() -> bool {
+    reformer_trainer::memory_bound().is_none_or(|bound| bound.left >= BYTES_OF_DRIVERS)
 }
 
 /// What `--backend auto` takes: a backend's name.
@@ -93,6 +112,32 @@ pub fn memory_limit(wish: MemoryWish) -> MemoryLimit {
     }
 }
 
+/// Refuses what the limits of this process, of its container or its control group can't hold; what the machine has free is another matter,
+/// since that may change. `what` needs so many `bytes`, and the program so many `beside` it; `advice` says how it would need fewer.
+///
+/// # Errors
+/// With the limit, where it comes from, and both sizes.
+pub fn check_bound(what: &str, bytes: u64, beside: u64, advice: &str) -> anyhow::Result<()> {
+    match reformer_trainer::memory_bound() {
+        Some(bound) => fits_bound(&bound, what, (bytes, beside), advice),
+        None => Ok(()),
+    }
+}
+
+fn fits_bound(bound: &Bound, what: &str, (bytes, beside): (u64, u64), advice: &str) -> anyhow::Result<()> {
+    if bytes.saturating_add(beside) > bound.left {
+        bail!(
+            "{what} takes {}, and the program some {} beside it: {} is {}, of which {} are left. {advice}, or raise the limit",
+            Bytes(bytes),
+            Bytes(beside),
+            bound.what,
+            Bytes(bound.most),
+            Bytes(bound.left)
+        );
+    }
+    Ok(())
+}
+
 /// Memory that can be taken without swapping.
 pub fn free_bytes() -> u64 {
     reformer_trainer::free_bytes().unwrap_or(ASSUMED_FREE_BYTES)
@@ -101,6 +146,18 @@ pub fn free_bytes() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_limit_cannot_hold_is_refused_with_the_limit() {
+        let bound = Bound { what: "the limit `ulimit -v`".to_owned(), most: 400 << 20, left: 58 << 20 };
+        assert!(fits_bound(&bound, "a step", (10 << 20, 48 << 20), "Say less").is_ok());
+        let error = fits_bound(&bound, "a step", ((10 << 20) + 1, 48 << 20), "Say less").expect_err("a byte too many");
+        assert_eq!(
+            error.to_string(),
+            "a step takes 10.0 MiB, and the program some 48.0 MiB beside it: the limit `ulimit -v` is 400.0 MiB, of which 58.0 MiB are \
+             left. Say less, or raise the limit"
+        );
+    }
 
     #[test]
     fn what_is_not_there_is_refused_with_what_is() {

@@ -1,10 +1,12 @@
 //! The `reformer` program: arguments and printing. No logic that a library user would miss.
 
+mod allocation;
 mod arguments;
 mod chat;
 mod claim;
 mod data;
 mod evaluate;
+mod export;
 mod fetch;
 mod folders;
 mod generate;
@@ -48,6 +50,7 @@ const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    allocation::report_refusals_of_others();
     let done = match CommandLine::read() {
         Ok(line) => interrupt::install().and_then(|()| run(&line.command)),
         Err(said) if said.use_stderr() => {
@@ -83,6 +86,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Plan(arguments) => plan::run(arguments),
         Command::Info(arguments) => info::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
         Command::Data(arguments) => data::run(&arguments.command),
     }
 }

@@ -218,7 +218,7 @@ mod tests {
         assert!(message.contains("--width 256 does not divide into --heads 3"), "{message}");
         let huge = StepArguments { length: Some(usize::MAX), ..Default::default() };
         let message = recipe(ModelArguments::default(), huge).expect_err("too long").to_string();
-        assert!(message.contains("length times batch times accumulate"), "{message}");
+        assert!(message.contains("`length` is 18446744073709551615: it must be"), "{message}");
         let few = ModelArguments { max_positions: Some(100), ..Default::default() };
         let short = StepArguments { length: Some(512), ..Default::default() };
         let message = recipe(few.clone(), short).expect_err("a row is longer").to_string();

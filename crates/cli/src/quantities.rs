@@ -110,6 +110,10 @@ impl fmt::Display for Bytes {
         let mib = self.0 as f64 / MIB;
         if self.0 == 0 {
             write!(f, "0")
+        } else if self.0 == 1 {
+            write!(f, "1 byte")
+        } else if self.0 < 1024 {
+            write!(f, "{} bytes", self.0)
         } else if mib >= 1024.0 {
             write!(f, "{:.2} GiB", mib / 1024.0)
         } else if mib >= 0.1 {
@@ -191,7 +195,10 @@ mod tests {
     #[test]
     fn quantities_print_short() {
         let rows = [
-            (Bytes(512).to_string(), "0.5 KiB"),
+            (Bytes(1).to_string(), "1 byte"),
+            (Bytes(10).to_string(), "10 bytes"),
+            (Bytes(1023).to_string(), "1023 bytes"),
+            (Bytes(1536).to_string(), "1.5 KiB"),
             (Bytes(24 << 20).to_string(), "24.0 MiB"),
             (Bytes(12 << 30).to_string(), "12.00 GiB"),
             (Count(97.0).to_string(), "97"),

@@ -60,6 +60,12 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     let training: TrainingConfig =
         serde_json::from_value(job.config.training.clone()).context("the training section of the config")?;
     let plan = StepPlan::new(&job.config.model, &training, backend.as_ref(), limit).map_err(memory_in_words)?;
+    machine::check_bound(
+        "a step",
+        plan.peak_bytes(),
+        machine::BESIDE_TRAINING,
+        "Try --memory-limit min, a smaller --batch, --length or model",
+    )?;
     let is_new = claim.is_none();
     let claim = match claim {
         Some(claim) => claim,
@@ -122,9 +128,9 @@ fn follow(trainer: &mut Trainer, mut progress: Progress, run: &Path) -> anyhow::
                 interrupt::step_took(last_step.elapsed());
                 interrupt::during(if step.is_followed_by_evaluation { Work::Evaluating } else { Work::Training });
             }
-            Event::Plan(_) | Event::Evaluation(_) | Event::Checkpoint(_) | Event::Done(_) => {
-                interrupt::during(Work::Training);
-            }
+            Event::Plan(_) | Event::Evaluation(_) | Event::Done(_) => interrupt::during(Work::Training),
+            // What comes next is what it was before.
+            Event::Checkpoint(_) => {}
         }
         last_step = Instant::now();
         if told.is_ok() {

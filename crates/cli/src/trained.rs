@@ -7,7 +7,7 @@ use crate::run_names::not_a_run;
 use crate::typed::program;
 use crate::{interrupt, machine};
 use anyhow::{Context, bail};
-use reformer_session::{Changes, LoadedModel, RunConfig, RunFolder, SessionError};
+use reformer_session::{Changes, Generator, LoadedModel, RunConfig, RunFolder, SessionError};
 use reformer_tensor::Backend;
 use std::path::Path;
 
@@ -49,6 +49,16 @@ pub fn load(choice: &RunChoice, backend: &dyn Backend, changes: &Changes) -> any
         note(format_args!("run {}, step {}", run.path().display(), model.step));
     }
     Ok(model)
+}
+
+/// The same to generate text with: the caches are planned, too.
+///
+/// # Errors
+/// As [`load`]; if the limits of this process don't hold it.
+pub fn load_to_talk(choice: &RunChoice, backend: &dyn Backend, changes: &Changes) -> anyhow::Result<LoadedModel> {
+    let bytes = Generator::bytes(backend, &choose(choice)?.read_config()?.model, 1)?;
+    machine::check_bound("the model with its caches", bytes, machine::BESIDE_READING, "Take a smaller model")?;
+    load(choice, backend, changes)
 }
 
 /// Says that a checkpoint of an older version can't be held against the files beside it.

@@ -1,7 +1,7 @@
 //! Memory of tensors: buffers of 4-byte words, aligned to cache lines, and typed views of them.
 
 use crate::weight::Weight;
-use reformer_tensor::{BackendError, DType, Shape};
+use reformer_tensor::{BackendError, DType, Shape, refusable};
 
 /// One cache line; buffers are made of these, so that every buffer starts on one (aligned SIMD loads, no false sharing).
 #[derive(Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
@@ -28,7 +28,8 @@ impl Buffer {
     /// A zeroed buffer of `words` 4-byte words. Its memory is resident at once: what must be aligned is zeroed by writing, so a run
     /// never waits for a page, nor for one that isn't there.
     pub fn zeroed(words: usize) -> Result<Self, BackendError> {
-        let lines = bytemuck::try_zeroed_vec(words.div_ceil(Line::WORDS)).map_err(|()| refused(4 * words as u64))?;
+        let lines = refusable(|| bytemuck::try_zeroed_vec(words.div_ceil(Line::WORDS)))
+            .map_err(|()| refused(4 * words as u64))?;
         Ok(Self { lines, words })
     }
 

@@ -149,7 +149,7 @@ impl Prepared for CpuPrepared {
         self.run_with(store, inputs, None, &|| false)
     }
 
-    fn run_until(&mut self, store: &mut dyn Store, inputs: &Inputs, stop: &StopWish) -> Result<Outputs, RunError> {
+    fn run_until(&mut self, store: &mut dyn Store, inputs: &Inputs, stop: &StopWish<'_>) -> Result<Outputs, RunError> {
         self.run_with(store, inputs, None, stop)
     }
 
@@ -171,7 +171,7 @@ impl CpuPrepared {
         store: &mut dyn Store,
         inputs: &Inputs,
         times: Option<&mut Vec<f64>>,
-        stop: &StopWish,
+        stop: &StopWish<'_>,
     ) -> Result<Outputs, RunError> {
         let foreign = || BackendError::Device("the store belongs to another backend".to_owned());
         let store = store.as_any_mut().downcast_mut::<CpuStore>().ok_or_else(foreign)?;
@@ -253,7 +253,7 @@ impl CpuPrepared {
         store: &mut CpuStore,
         inputs: &[&[u32]],
         mut times: Option<&mut Vec<f64>>,
-        stop: &StopWish,
+        stop: &StopWish<'_>,
     ) -> Result<(), RunError> {
         let plan = self.plan.clone();
         for &at in &plan.schedule {

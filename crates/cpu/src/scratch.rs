@@ -3,7 +3,7 @@
 
 use crate::attention::lanes::{Line, lines_of};
 use crate::buffer;
-use reformer_tensor::BackendError;
+use reformer_tensor::{BackendError, refusable};
 use std::cmp::Reverse;
 use std::sync::Mutex;
 
@@ -56,7 +56,7 @@ impl Pool {
                 // Nothing of the old content is wanted: freeing first keeps the peak low.
                 free[index] = Vec::new();
                 let refused = |()| buffer::refused((lines * size_of::<Line>()) as u64);
-                free[index] = bytemuck::try_zeroed_vec(lines).map_err(refused)?;
+                free[index] = refusable(|| bytemuck::try_zeroed_vec(lines)).map_err(refused)?;
             }
         }
         Ok(())

@@ -186,7 +186,12 @@ impl GpuPrepared {
 
     /// Sends everything to the device. Where somebody may want to `stop` it, no more than two submissions are under way: what was
     /// submitted can't be taken back.
-    fn submit(&self, store: &GpuStore, stopwatch: Option<&Stopwatch>, stop: Option<&StopWish>) -> Result<(), RunError> {
+    fn submit(
+        &self,
+        store: &GpuStore,
+        stopwatch: Option<&Stopwatch>,
+        stop: Option<&StopWish<'_>>,
+    ) -> Result<(), RunError> {
         let Some((_, groups)) = &self.bound else { return Ok(()) };
         let mut first = 0;
         let mut encoder = self.encoder();
@@ -298,7 +303,7 @@ impl Prepared for GpuPrepared {
         self.run_on(own(store)?, inputs, None, None)
     }
 
-    fn run_until(&mut self, store: &mut dyn Store, inputs: &Inputs, stop: &StopWish) -> Result<Outputs, RunError> {
+    fn run_until(&mut self, store: &mut dyn Store, inputs: &Inputs, stop: &StopWish<'_>) -> Result<Outputs, RunError> {
         if stop() {
             return Err(RunError::Stopped);
         }
@@ -334,7 +339,7 @@ impl GpuPrepared {
         store: &mut GpuStore,
         inputs: &Inputs,
         stopwatch: Option<&Stopwatch>,
-        stop: Option<&StopWish>,
+        stop: Option<&StopWish<'_>>,
     ) -> Result<Outputs, RunError> {
         self.check_states(store)?;
         self.device.check()?;

@@ -279,29 +279,20 @@ impl ModelConfig {
     /// The first field that is impossible.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let sizes = [
-            ("vocabulary", self.vocabulary),
-            ("width", self.width),
-            ("heads", self.heads),
-            ("head_width", self.head_width),
-            ("feed_forward", self.feed_forward),
-            ("layers", self.layers),
-            ("window", self.window),
-            ("rounds", self.rounds),
-            ("max_positions", self.max_positions),
+            ("vocabulary", self.vocabulary, LARGEST),
+            ("width", self.width, LARGEST),
+            ("heads", self.heads, MOST_HEADS),
+            ("head_width", self.head_width, LARGEST),
+            ("feed_forward", self.feed_forward, LARGEST),
+            ("layers", self.layers, MOST_LAYERS),
+            ("window", self.window, LARGEST),
+            ("rounds", self.rounds, MOST_ROUNDS),
+            ("max_positions", self.max_positions, LARGEST),
         ];
-        for (field, value) in sizes {
-            if value == 0 || value > LARGEST {
-                return Err(ConfigError::new(field, value, "it must be at least 1 and at most 16777216"));
+        for (field, value, most) in sizes {
+            if value == 0 || value > most {
+                return Err(ConfigError::new(field, value, &format!("it must be at least 1 and at most {most}")));
             }
-        }
-        if self.layers > MOST_LAYERS {
-            return Err(ConfigError::new("layers", self.layers, "it must be at most 999"));
-        }
-        if self.heads > MOST_HEADS {
-            return Err(ConfigError::new("heads", self.heads, "it must be at most 65536"));
-        }
-        if self.rounds > MOST_ROUNDS {
-            return Err(ConfigError::new("rounds", self.rounds, "it must be at most 256"));
         }
         if self.heads * self.head_width > LARGEST {
             let advice = format!("times `heads`, which is {}, it must be at most 16777216", self.heads);

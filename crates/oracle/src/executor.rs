@@ -55,7 +55,7 @@ impl Prepared for OraclePrepared {
         self.run_until(store, inputs, &|| false)
     }
 
-    fn run_until(&mut self, store: &mut dyn Store, inputs: &Inputs, stop: &StopWish) -> Result<Outputs, RunError> {
+    fn run_until(&mut self, store: &mut dyn Store, inputs: &Inputs, stop: &StopWish<'_>) -> Result<Outputs, RunError> {
         let foreign = || BackendError::Device("the store belongs to another backend".to_owned());
         let store = store.as_any_mut().downcast_mut::<OracleStore>().ok_or_else(foreign)?;
         for spec in &self.plan.program.states {

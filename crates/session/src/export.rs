@@ -5,7 +5,7 @@ use crate::belonging::{Belonging, TokenizerRecord};
 use crate::checkpoint::{PARAMETERS, is_sha256};
 use crate::durable::{remove, rename, sync_folder};
 use crate::tensors::{copy_with_metadata, parameters_sha256, read_metadata, read_tensors};
-use crate::{Checkpoint, RunFolder, SessionError, TensorSpec};
+use crate::{Checkpoint, RunFolder, SessionError, TensorSpec, lock};
 use reformer_tensor::Store;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -120,6 +120,10 @@ impl RunFolder {
         let folder = RunFolder::create(unfinished.path())?;
         folder.write_config(&config)?;
         folder.write_tokenizer(&tokenizer)?;
+        // Whoever measures the weights elsewhere wants to know it as much.
+        if let Some(trained_on) = self.read_trained_on()? {
+            folder.write_trained_on(&trained_on)?;
+        }
         let own = belonging.tokenizer.as_ref();
         let said = [
             (STEP, checkpoint.step().to_string()),
@@ -152,7 +156,8 @@ fn check_target(to: &Path, force: bool) -> Result<bool, SessionError> {
     for entry in fs::read_dir(to).map_err(SessionError::file("list", to))? {
         names.push(entry.map_err(SessionError::file("list", to))?.file_name());
     }
-    let ours = ["config.json", "tokenizer.json", PARAMETERS];
+    // A lock is left by whoever tried to train there.
+    let ours = ["config.json", "tokenizer.json", "trained-on.txt", PARAMETERS, lock::NAME];
     if let Some(other) = names.iter().find(|name| !ours.iter().any(|own| *name == own)) {
         let message =
             format!("it holds {}, which `export` did not write: name an empty or a new folder", other.display());

@@ -113,13 +113,8 @@ impl Generator {
     ) -> Result<Self, SessionError> {
         store_weights(config, store.as_mut())?;
         let mut plans = Vec::new();
-        let most = config.max_positions.saturating_mul(batch);
-        for rows in PLAN_ROWS.into_iter().filter(|&rows| rows == 1 || rows <= most) {
-            // At most one row of logits a conversation is needed, and never more than there are tokens.
-            let chosen = rows.min(batch).max(1);
-            let program = record::decoding(config, rows, batch, chosen);
-            let options = PlanOptions { scratch_bytes: backend.scratch_bytes(&program), ..PlanOptions::default() };
-            let plan = Plan::new(&program, &options)?;
+        for (rows, chosen) in sizes(config, batch) {
+            let plan = plan(backend, config, batch, (rows, chosen))?;
             plan.declare_states(store.as_mut())?;
             plans.push(AppendPlan { rows, chosen, prepared: backend.prepare(plan, Checks::Off)? });
         }
@@ -132,6 +127,21 @@ impl Generator {
             vocabulary: config.vocabulary,
             stop: || false,
         })
+    }
+
+    /// What a generator for `batch` conversations takes: the model's states and caches once, and of each of its plans what only that
+    /// one has. Kernels' scratch all of them share.
+    ///
+    /// # Errors
+    /// If a plan can't be made.
+    pub fn bytes(backend: &dyn Backend, config: &ModelConfig, batch: usize) -> Result<u64, SessionError> {
+        let (mut states, mut scratch, mut own) = (0, 0, 0u64);
+        for size in sizes(config, batch) {
+            let plan = plan(backend, config, batch, size)?;
+            (states, scratch) = (plan.state_bytes.max(states), plan.scratch_bytes.max(scratch));
+            own = own.saturating_add(plan.peak_bytes().saturating_sub(plan.state_bytes + plan.scratch_bytes));
+        }
+        Ok(own.saturating_add(states).saturating_add(scratch))
     }
 
     /// Draws only from the first `vocabulary` tokens: a model may have room for more than its tokenizer knows.
@@ -371,6 +381,24 @@ impl Generator {
         }
         Ok(())
     }
+}
+
+/// Rows of each plan, and how many of them give logits.
+fn sizes(config: &ModelConfig, batch: usize) -> impl Iterator<Item = (usize, usize)> {
+    let most = config.max_positions.saturating_mul(batch);
+    // At most one row of logits a conversation is needed, and never more than there are tokens.
+    PLAN_ROWS.into_iter().filter(move |&rows| rows == 1 || rows <= most).map(move |rows| (rows, rows.min(batch).max(1)))
+}
+
+fn plan(
+    backend: &dyn Backend,
+    config: &ModelConfig,
+    batch: usize,
+    (rows, chosen): (usize, usize),
+) -> Result<Plan, SessionError> {
+    let program = record::decoding(config, rows, batch, chosen);
+    let options = PlanOptions { scratch_bytes: backend.scratch_bytes(&program), ..PlanOptions::default() };
+    Ok(Plan::new(&program, &options)?)
 }
 
 /// Puts weights that the config stores in halves in the place of those in f32.

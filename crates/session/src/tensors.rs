@@ -3,7 +3,7 @@
 
 use crate::{SessionError, files};
 use reformer_model::ModelConfig;
-use reformer_tensor::{BackendError, DType, HostData, HostTensor, Shape, Store};
+use reformer_tensor::{BackendError, DType, HostData, HostTensor, Shape, Store, refusable};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde::Serialize;
@@ -160,7 +160,7 @@ fn read_elements(file: &mut impl Read, count: usize) -> Result<Vec<f32>, Fault> 
     while data.len() < count {
         let part = &mut bytes[..(count - data.len()).min(READ_ELEMENTS) * ELEMENT_BYTES];
         file.read_exact(part)?;
-        if data.try_reserve_exact(count - data.len()).is_err() {
+        if refusable(|| data.try_reserve_exact(count - data.len())).is_err() {
             return Err(std::io::Error::from(ErrorKind::OutOfMemory).into());
         }
         data.extend(part.as_chunks::<ELEMENT_BYTES>().0.iter().map(|&word| f32::from_le_bytes(word)));

@@ -141,7 +141,11 @@ impl Tokenizer {
         library.with_pre_tokenizer(Some(ByteLevel::new(false, false, true)));
         library.with_decoder(Some(ByteLevel::new(false, false, true)));
         let pieces = texts.flat_map(|text| short_words(text.as_ref()).map(str::to_owned).collect::<Vec<_>>());
-        library.train(&mut TrainerWrapper::from(trainer), pieces).map_err(from_library)?;
+        // In a pool of its own: the library would take rayon's, which panics where the system starts no more threads.
+        let pool = rayon::ThreadPoolBuilder::new().build().map_err(|error| {
+            SessionError::Tokenizer(format!("the system did not start the threads to learn it with ({error})"))
+        })?;
+        pool.install(|| library.train(&mut TrainerWrapper::from(trainer), pieces)).map_err(from_library)?;
         let text = library.to_string(false).map_err(from_library)?;
         // Through the same door as a file, so that what was trained is checked as what is loaded.
         Self::from_json(&text).map_err(SessionError::Tokenizer)

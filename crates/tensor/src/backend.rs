@@ -12,7 +12,7 @@ pub type Inputs = BTreeMap<String, HostTensor>;
 pub type Outputs = BTreeMap<String, HostTensor>;
 
 /// Whether somebody wants what is going on to stop. Asked often and from any thread, so it must be quick: a flag that is looked at.
-pub type StopWish = dyn Fn() -> bool + Sync;
+pub type StopWish<'a> = dyn Fn() -> bool + Sync + 'a;
 
 /// The scratch of a program that a backend can't run at all: more than any machine has, and sums of it fit 64 bits.
 pub const IMPOSSIBLE_BYTES: u64 = u64::MAX / 4;
@@ -215,7 +215,7 @@ pub trait Prepared {
     ///
     /// # Errors
     /// [`RunError::Stopped`] if it says so; else as [`Prepared::run`].
-    fn run_until(&mut self, store: &mut dyn Store, inputs: &Inputs, stop: &StopWish) -> Result<Outputs, RunError> {
+    fn run_until(&mut self, store: &mut dyn Store, inputs: &Inputs, stop: &StopWish<'_>) -> Result<Outputs, RunError> {
         if stop() { Err(RunError::Stopped) } else { self.run(store, inputs) }
     }
     /// As [`Prepared::run`], and the seconds that each instruction of the plan's schedule took, in its order. Measuring may slow the run, and

@@ -25,6 +25,7 @@ mod key;
 pub mod op;
 mod plan;
 mod program;
+mod refusal;
 mod shape;
 
 pub use alive::LiveValue;
@@ -38,4 +39,5 @@ pub use key::Key;
 pub use op::{Activation, CachePattern, Direction, Dropout, HeadRange, Op, Pattern, PositionKind};
 pub use plan::{Location, Plan, PlanOptions, Slot};
 pub use program::{Half, Instruction, Program, StateSpec, Tensor, Value, ValueId, ValueKind};
+pub use refusal::{is_refusable, refusable};
 pub use shape::Shape;

@@ -162,6 +162,11 @@ impl TrainingConfig {
         if self.length < 2 {
             return refuse("length", self.length.to_string(), "a row needs at least 2 tokens");
         }
+        for (field, value) in [("length", self.length), ("batch", self.batch), ("accumulate", self.accumulate)] {
+            if value == 0 || value > MOST_TOKENS {
+                return refuse(field, value.to_string(), "it must be at least 1 and at most 1073741824");
+            }
+        }
         let tokens = self.length.checked_mul(self.batch).and_then(|rows| rows.checked_mul(self.accumulate));
         if tokens.is_none_or(|tokens| tokens == 0 || tokens > MOST_TOKENS) {
             let value = format!("{} (with length {} and accumulate {})", self.batch, self.length, self.accumulate);
@@ -301,10 +306,14 @@ mod tests {
 
     #[test]
     fn impossible_values_are_refused_by_name() {
-        let rows: [(fn(&mut TrainingConfig), &str); 8] = [
+        let rows: [(fn(&mut TrainingConfig), &str); 9] = [
             (|c| c.length = 1, "`length` is 1: a row needs at least 2 tokens"),
-            (|c| c.batch = 0, "`batch` is 0 (with length 512 and accumulate 1)"),
-            (|c| c.accumulate = usize::MAX, "length times batch times accumulate"),
+            (|c| c.batch = 0, "`batch` is 0: it must be at least 1 and at most 1073741824"),
+            (|c| c.length = 1 << 40, "`length` is 1099511627776: it must be at least 1 and at most 1073741824"),
+            (
+                |c| c.accumulate = 1 << 20,
+                "`batch` is 8 (with length 512 and accumulate 1048576): length times batch times",
+            ),
             (|c| c.steps = None, "give steps or minutes"),
             (|c| c.steps = Some(0), "`steps` is 0"),
             (|c| c.minutes = Some(f64::NAN), "`minutes` is NaN"),

@@ -40,7 +40,7 @@ pub fn evaluate(
     model: &ModelConfig,
     examples: &[Example],
     rows: usize,
-    stop: &StopWish,
+    stop: &StopWish<'_>,
 ) -> Result<Evaluation, TrainError> {
     check_vocabulary("evaluated", examples, model.vocabulary)?;
     let all: usize = examples.iter().map(Example::rows).sum();
@@ -51,6 +51,20 @@ pub fn evaluate(
     }
     let mut evaluator = Evaluator::new(backend, store, model, rows, model.heads)?;
     evaluator.run(store, examples, &part, stop)?.evaluation("evaluated")
+}
+
+/// What [`evaluate`] takes at most: the model's states and everything that its plan needs.
+///
+/// # Errors
+/// A mistake of the recording.
+pub fn evaluation_bytes(
+    backend: &dyn Backend,
+    model: &ModelConfig,
+    examples: &[Example],
+    rows: usize,
+) -> Result<u64, TrainError> {
+    let all: usize = examples.iter().map(Example::rows).sum();
+    Ok(plan(backend, model, rows.min(all).max(1), model.heads)?.peak_bytes())
 }
 
 /// Refuses tokens that the model doesn't have.
@@ -175,7 +189,7 @@ impl Evaluator {
         store: &mut dyn Store,
         examples: &[Example],
         part: &Part,
-        stop: &StopWish,
+        stop: &StopWish<'_>,
     ) -> Result<Sums, TrainError> {
         let mut sums = Sums { bytes: part.bytes, ..Sums::default() };
         let mut done = 0;

@@ -35,6 +35,25 @@ mod system {
     }
 }
 
+/// What bounds the memory of this process beside what the machine has: beyond it memory is refused, or the process ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bound {
+    /// What it is and where it comes from, for people.
+    pub what: String,
+    /// Bytes that it allows.
+    pub most: u64,
+    /// Bytes of them that are not taken yet.
+    pub left: u64,
+}
+
+/// Of all such bounds the one that leaves least; none where nothing bounds this process, or the system doesn't tell.
+pub fn memory_bound() -> Option<Bound> {
+    #[cfg(target_os = "linux")]
+    return bounds::narrowest();
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
 /// The most bytes of memory that this process ever had resident; none where the system doesn't tell.
 pub fn peak_rss_bytes() -> Option<u64> {
     system::peak_rss_bytes()

@@ -23,7 +23,7 @@ pub struct Setup<'a> {
     /// Seconds since the command began: what `minutes` are counted from.
     pub clock: Box<dyn Fn() -> f64 + 'a>,
     /// Asked during evaluations, which may take long: whether to stop. Between steps the observer of [`crate::Trainer::run`] says so.
-    pub stop: &'a StopWish,
+    pub stop: &'a StopWish<'a>,
 }
 
 impl<'a> Setup<'a> {

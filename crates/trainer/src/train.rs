@@ -82,7 +82,7 @@ pub struct Trainer<'a> {
     pub(crate) belonging: Belonging,
     pub(crate) is_vouched_for: bool,
     pub(crate) extension: Option<Extension>,
-    pub(crate) stop: &'a StopWish,
+    pub(crate) stop: &'a StopWish<'a>,
 }
 
 #[derive(Clone, PartialEq, Debug)]

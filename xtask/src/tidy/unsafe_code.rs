@@ -26,6 +26,11 @@ const HOMES: &[Home] = &[
         what: "Vulkan without the extensions of window systems",
         calls: &["init_with_callback", "from_hal"],
     },
+    Home {
+        path: "crates/cli/src/allocation.rs",
+        what: "an allocator that passes everything on, and ends the program with an error where memory is refused",
+        calls: &[],
+    },
     Home { path: "benches/benches/machine.rs", what: "the product that all else is compared with", calls: &["gemm"] },
     Home { path: "crates/shader-stats/src/vulkan.rs", what: "raw Vulkan", calls: &[] },
 ];

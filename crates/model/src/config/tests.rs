@@ -16,7 +16,12 @@ fn impossible_values_are_refused_by_name() {
     let refusals = [
         (
             ModelConfig { heads: 0, ..ModelConfig::tiny() },
-            "model config: `heads` is 0: it must be at least 1 and at most 16777216",
+            "model config: `heads` is 0: it must be at least 1 and at most 65536",
+        ),
+        (
+            // The same limit is named however far above it a value is.
+            ModelConfig { rounds: 1 << 32, ..ModelConfig::tiny() },
+            "model config: `rounds` is 4294967296: it must be at least 1 and at most 256",
         ),
         (
             ModelConfig { buckets: vec![4, 3], ..ModelConfig::tiny() },

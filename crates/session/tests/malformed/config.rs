@@ -28,8 +28,8 @@ fn every_size_of_a_model_has_its_bounds() {
     for field in SIZES {
         for (value, expected) in [
             (json!(0), "is 0: it must be at least 1"),
-            (json!(1u64 << 60), "is 1152921504606846976: it must be at least 1 and at most 16777216"),
-            (json!(1_000_000_000_000u64), "is 1000000000000: it must be at least 1 and at most 16777216"),
+            (json!(1u64 << 60), "is 1152921504606846976: it must be at least 1 and at most"),
+            (json!(1_000_000_000_000u64), "is 1000000000000: it must be at least 1 and at most"),
             (json!(u64::MAX), "is 18446744073709551615: it must be"),
             (json!(1e30), "is 1e+30: invalid type"),
             (json!(-1), "is -1: invalid value"),
@@ -59,9 +59,9 @@ fn what_no_model_can_be_is_refused_by_name() {
     let run = Run::new();
     let changes: [(fn(&mut Value), &str); 49] = [
         // Sizes that are possible alone, and not together.
-        (|v| v["model"]["heads"] = json!(1 << 17), "`heads` is 131072: it must be at most 65536"),
-        (|v| v["model"]["layers"] = json!(1000), "`layers` is 1000: it must be at most 999"),
-        (|v| v["model"]["rounds"] = json!(257), "`rounds` is 257: it must be at most 256"),
+        (|v| v["model"]["heads"] = json!(1 << 17), "`heads` is 131072: it must be at least 1 and at most 65536"),
+        (|v| v["model"]["layers"] = json!(1000), "`layers` is 1000: it must be at least 1 and at most 999"),
+        (|v| v["model"]["rounds"] = json!(257), "`rounds` is 257: it must be at least 1 and at most 256"),
         (|v| v["model"]["head_width"] = json!(1 << 24), "`head_width` is 16777216: times `heads`, which is 2"),
         (|v| v["model"]["width"] = json!(3), "axial positions need a width of at least 4"),
         (
@@ -135,7 +135,7 @@ fn remove(value: &mut Value, key: &str) {
 
 #[test]
 fn a_config_of_another_model_than_the_checkpoint_is_told_without_advice_to_remove_anything() {
-    let run = Run::new();
+    let run = Run::older();
     let changes: [(fn(&mut Value), &str); 6] = [
         (
             |v| v["model"]["width"] = json!(24),

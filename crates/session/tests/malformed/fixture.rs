@@ -4,8 +4,8 @@ use crate::models::{config, fill, random_store};
 use reformer_cpu::Cpu;
 use reformer_model::{LayerKind, ModelConfig};
 use reformer_session::{
-    Changes, Checkpoint, Checkpoints, LoadedModel, RunConfig, RunFolder, SessionError, Snapshot, TensorSpec, Tokenizer,
-    parameter_specs,
+    Belonging, Changes, Checkpoint, Checkpoints, LoadedModel, RunConfig, RunFolder, SessionError, Snapshot, TensorSpec,
+    Tokenizer, parameter_specs,
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -24,6 +24,15 @@ pub struct Run {
 impl Run {
     /// With checkpoints of steps 10 and 20.
     pub fn new() -> Self {
+        Self::saved(true)
+    }
+
+    /// The same of an older version, which did not note what its checkpoints belong to.
+    pub fn older() -> Self {
+        Self::saved(false)
+    }
+
+    fn saved(names_what_it_belongs_to: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::create(folder.path()).unwrap();
         let model = model();
@@ -34,12 +43,13 @@ impl Run {
             let mut store = random_store(&Cpu::new(1), &model, step);
             fill(store.as_mut(), &optimizer(), step);
             let (parameters, optimizer) = (parameter_specs(&model), optimizer());
+            let belonging = Belonging::new(&model, Some(&Tokenizer::bytes())).unwrap();
             let snapshot = Snapshot {
                 step,
                 evaluation_loss: None,
                 parameters: &parameters,
                 optimizer: &optimizer,
-                belongs_to: None,
+                belongs_to: names_what_it_belongs_to.then_some(&belonging),
                 trainer: &(),
             };
             run.checkpoints().save(store.as_ref(), &snapshot).unwrap();

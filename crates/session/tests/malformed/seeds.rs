@@ -45,8 +45,8 @@ fn seeds_are_good_and_bad_as_they_are_meant_to_be() {
         fs::write(checkpoint.path().join(format!("{name}.safetensors")), "any bytes").unwrap();
     }
     let path = checkpoint.path().join("state.json");
-    assert_eq!(good("state", &path, || checkpoint.state::<Value>()), ["no_loss", "other_hash", "valid"]);
-    assert_eq!(good("state", &path, || checkpoint.verify()), ["no_loss", "valid"]);
+    assert_eq!(good("state", &path, || checkpoint.state::<Value>()), ["belongs", "no_loss", "other_hash", "valid"]);
+    assert_eq!(good("state", &path, || checkpoint.verify()), ["belongs", "no_loss", "valid"]);
 
     let path = checkpoint.path().join("optimizer.safetensors");
     let specs = [("a", shape![2]), ("b", shape![2, 3])];

@@ -19,7 +19,7 @@ fn a_state_that_lies_is_refused_and_the_older_checkpoint_named() {
     let run = Run::new();
     let path = run.newest().path().join("state.json");
     let good: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-    let changes: [(fn(&mut Value), &str); 38] = [
+    let changes: [(fn(&mut Value), &str); 45] = [
         (|v| v["format"] = json!(2), "`format` is 2, this program reads 1"),
         (|v| v["format"] = json!(null), "`format` is null"),
         (|v| v["format"] = json!("1"), "`format` is \"1\""),
@@ -48,6 +48,16 @@ fn a_state_that_lies_is_refused_and_the_older_checkpoint_named() {
         (|v| v["optimizer"] = v["model"].clone(), "optimizer.safetensors is damaged: "),
         (|v| v["optimizer"]["bytes"] = json!(1), "optimizer.safetensors is damaged: it has"),
         (|v| v["optimizer"]["sha256"] = json!("0".repeat(64)), "optimizer.safetensors is damaged: its SHA-256"),
+        (|v| v["belongs_to"] = json!(7), "`belongs_to` is 7"),
+        (|v| v["belongs_to"]["more"] = json!(7), "unknown field `more`"),
+        (|v| v["belongs_to"]["model"] = json!([]), "`belongs_to` is {\"model\":[]"),
+        (|v| v["belongs_to"]["model_sha256"] = json!(""), "`belongs_to.model_sha256` is \"\", no SHA-256"),
+        (
+            |v| v["belongs_to"]["tokenizer"]["sha256"] = json!("no"),
+            "`belongs_to.tokenizer.sha256` is \"no\", no SHA-256",
+        ),
+        (|v| v["belongs_to"]["tokenizer"]["tokens"] = json!(-1), "`belongs_to` is {"),
+        (|v| remove(&mut v["belongs_to"], "model"), "missing field `model`"),
         (|v| v["extra"] = json!(1), "unknown field `extra`"),
         (|v| v["\u{7}"] = json!(1), "unknown field `\\u{7}`"),
         (|v| remove(v, "format"), "`format` is null"),

@@ -1,6 +1,7 @@
 //! What bounds the memory of this process beside the machine's own: control groups and resource limits, as Linux tells of them in
 //! files. Elsewhere there are no such files and no such bounds.
 
+use super::Bound;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -22,18 +23,21 @@ const SEPARATE: Names = Names {
 };
 
 /// Resource limits, and which line of the process's status counts what they bound.
-const LIMITS: [(&str, &str); 2] = [("Max address space", "VmSize:"), ("Max data size", "VmData:")];
+const LIMITS: [(&str, &str, &str); 2] = [
+    ("Max address space", "VmSize:", "the limit of this process's addresses (`ulimit -v`)"),
+    ("Max data size", "VmData:", "the limit of this process's data (`ulimit -d`)"),
+];
 
-/// Memory that this process may still take, if anything bounds it.
-pub fn left() -> Option<u64> {
+/// What bounds the memory of this process and leaves least, if anything bounds it.
+pub fn narrowest() -> Option<Bound> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let groups = left_in_groups(&read("/proc/self/cgroup"), Path::new("/sys/fs/cgroup"));
-    let limits = left_by_limits(&read("/proc/self/limits"), &read("/proc/self/status"));
-    groups.into_iter().chain(limits).min()
+    let groups = narrowest_group(&read("/proc/self/cgroup"), Path::new("/sys/fs/cgroup"));
+    let limits = narrowest_limit(&read("/proc/self/limits"), &read("/proc/self/status"));
+    groups.into_iter().chain(limits).min_by_key(|bound| bound.left)
 }
 
-/// What the process's groups leave; `root` is where the system shows them. A group is bounded by those that it is in, too.
-fn left_in_groups(own: &str, root: &Path) -> Option<u64> {
+/// Which of the process's groups leaves least; `root` is where the system shows them. A group is bounded by those that it is in, too.
+fn narrowest_group(own: &str, root: &Path) -> Option<Bound> {
     let mut least = None;
     for line in own.lines() {
         // `0::/user.slice/a.scope`, or of the kind before `4:memory:/docker/0123`.
@@ -47,20 +51,22 @@ fn left_in_groups(own: &str, root: &Path) -> Option<u64> {
         // In a container the path may be that of the world around it, of which only the top is shown: the container's own group.
         let group = hierarchy.join(path.trim_start_matches('/'));
         let all = group.ancestors().take_while(|group| group.starts_with(&hierarchy));
-        least = all.filter_map(|group| names.left(group)).chain(least).min();
+        least = all.filter_map(|group| names.bound(group)).chain(least).min_by_key(|bound: &Bound| bound.left);
     }
     least
 }
 
 impl Names {
-    fn left(&self, group: &Path) -> Option<u64> {
+    fn bound(&self, group: &Path) -> Option<Bound> {
         let number = |path: PathBuf| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+        let file = group.join(self.most);
         // Without a bound it says `max`, or a number beyond all memory.
-        let most = number(group.join(self.most))?;
+        let what = format!("the limit of this container or control group ({})", file.display());
+        let most = number(file)?;
         let used = number(group.join(self.used)).unwrap_or(0);
         let stat = fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
         let cached: u64 = self.cached.iter().filter_map(|name| field(&stat, name)).sum();
-        Some(most.saturating_sub(used.saturating_sub(cached)))
+        Some(Bound { what, most, left: most.saturating_sub(used.saturating_sub(cached)) })
     }
 }
 
@@ -70,20 +76,28 @@ fn field(text: &str, name: &str) -> Option<u64> {
     fields.find(|(found, _)| *found == name)?.1.split_whitespace().next()?.parse().ok()
 }
 
-/// What `ulimit -v` and `ulimit -d` leave.
-fn left_by_limits(limits: &str, status: &str) -> Option<u64> {
-    let left = |(limit, counted): (&str, &str)| {
+/// Which of `ulimit -v` and `ulimit -d` leaves least.
+fn narrowest_limit(limits: &str, status: &str) -> Option<Bound> {
+    let bound = |(limit, counted, what): (&str, &str, &str)| {
         let line = limits.lines().find_map(|line| line.strip_prefix(limit))?;
         let most: u64 = line.split_whitespace().next()?.parse().ok()?;
         let kilobytes = field(status, counted).unwrap_or(0);
-        Some(most.saturating_sub(kilobytes.saturating_mul(1024)))
+        Some(Bound { what: what.to_owned(), most, left: most.saturating_sub(kilobytes.saturating_mul(1024)) })
     };
-    LIMITS.into_iter().filter_map(left).min()
+    LIMITS.into_iter().filter_map(bound).min_by_key(|bound| bound.left)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn left_in_groups(own: &str, root: &Path) -> Option<u64> {
+        narrowest_group(own, root).map(|bound| bound.left)
+    }
+
+    fn left_by_limits(limits: &str, status: &str) -> Option<u64> {
+        narrowest_limit(limits, status).map(|bound| bound.left)
+    }
 
     fn groups(files: &[(&str, &str)]) -> tempfile::TempDir {
         let root = tempfile::tempdir().expect("a folder");
@@ -105,6 +119,8 @@ mod tests {
             ("a/b/c/memory.max", "9000\n"),
         ]);
         assert_eq!(left_in_groups("0::/a/b/c\n", root.path()), Some(3300));
+        let bound = narrowest_group("0::/a/b/c\n", root.path()).unwrap();
+        assert!(bound.most == 5000 && bound.what.contains("memory.max"), "{bound:?}");
         assert_eq!(left_in_groups("0::/\n", root.path()), None, "nothing bounds the top");
         assert_eq!(left_in_groups("", root.path()), None);
     }
@@ -126,6 +142,8 @@ mod tests {
                       Max data size             8192000              unlimited            bytes     \n\
                       Max address space         4096000              unlimited            bytes     \n";
         assert_eq!(left_by_limits(limits, "VmSize:\t    1000 kB\nVmData:\t    100 kB\n"), Some(4_096_000 - 1_024_000));
+        let bound = narrowest_limit(limits, "").unwrap();
+        assert!(bound.most == 4_096_000 && bound.what.contains("`ulimit -v`"), "{bound:?}");
         assert_eq!(left_by_limits("Max address space  unlimited  unlimited  bytes\n", ""), None);
     }
 }

@@ -15,7 +15,7 @@ pub fn resident_bytes() -> Option<u64> {
 /// What the system says, or what control groups and limits leave if that is less.
 pub fn free_bytes() -> Option<u64> {
     let system = fs::read_to_string("/proc/meminfo").ok().and_then(|text| kilobytes_of(&text, "MemAvailable:"));
-    [system, bounds::left()].into_iter().flatten().min()
+    [system, bounds::narrowest().map(|bound| bound.left)].into_iter().flatten().min()
 }
 
 fn of_this_process(name: &str) -> Option<u64> {

@@ -32,7 +32,7 @@ fn state(folder: &Path) -> PathBuf {
 
 #[test]
 fn a_state_that_no_run_can_have_saved_is_refused_by_field() {
-    let rows: [(fn(&mut Value), &str); 26] = [
+    let rows: [(fn(&mut Value), &str); 27] = [
         (|v| v["tokens"] = json!(u64::MAX), "`trainer.tokens` is 18446744073709551615, 6 steps have at most"),
         (|v| v["tokens"] = json!(-1), "`trainer` is {"),
         (|v| v["position"]["epoch"] = json!(u32::MAX), "`trainer.position` is epoch 4294967295"),
@@ -51,7 +51,11 @@ fn a_state_that_no_run_can_have_saved_is_refused_by_field() {
         (|v| v["last_losses"] = json!(vec![1.0; 10_000]), "`trainer.last_losses` has 10000 losses"),
         (|v| v["last_losses"][2] = json!(null), "`trainer` is {"),
         (|v| v["last_losses"] = json!(1.0), "`trainer` is {"),
-        (|v| v["finished"] = json!(true), "`step` is 6 and `trainer.finished` is true, the run has 8 steps"),
+        (
+            |v| (v["finished"], v["evaluation_due"]) = (json!(true), json!(true)),
+            "`trainer.finished` and `trainer.evaluation_due` are both true",
+        ),
+        (|v| v["evaluation_due"] = json!(1), "`trainer` is {"),
         (|v| v["finished"] = json!("no"), "`trainer` is {"),
         (|v| v["data"] = json!("other"), "the training data of"),
         (|v| v["data"] = json!(7), "`trainer` is {"),

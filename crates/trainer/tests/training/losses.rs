@@ -48,7 +48,7 @@ fn a_run_tells_what_it_does_and_leaves_its_folder_so() {
     let (done, events) = run.finish(false);
     let kind = |event: &Event| serde_json::to_value(event).unwrap()["event"].as_str().unwrap().to_owned();
     let kinds: Vec<String> = events.iter().map(kind).collect();
-    let expected = "plan step step step checkpoint step evaluation step step checkpoint step step evaluation step evaluation checkpoint done";
+    let expected = "plan step step step checkpoint step evaluation step step checkpoint step step evaluation step checkpoint evaluation checkpoint done";
     assert_eq!(kinds.join(" "), expected);
     let fields = |event: &Event| {
         let mut names: Vec<String> =
@@ -62,7 +62,7 @@ fn a_run_tells_what_it_does_and_leaves_its_folder_so() {
         "bits_per_byte event loss perplexity step",
         "event loss parameters_sha256 peak_rss_bytes planned_peak_bytes seconds steps tokens tokens_per_second",
     ];
-    for (at, expected) in [0, 1, 6, 16].into_iter().zip(expected) {
+    for (at, expected) in [0, 1, 6, 17].into_iter().zip(expected) {
         assert_eq!(fields(&events[at]), expected);
     }
     assert_eq!((done.steps, done.tokens > 9 * 2 * 200), (9, true), "{} tokens", done.tokens);

@@ -4,7 +4,9 @@
 mod damage;
 mod fixture;
 mod golden;
+mod longer;
 mod losses;
 mod minutes;
 mod refusals;
 mod resuming;
+mod stopping;

@@ -1,0 +1,42 @@
+//! `reformer export`: a run's weights as a folder of their own. Writing it is `session`'s.
+
+use crate::arguments::ExportArguments;
+use crate::output::{self, note};
+use crate::trained;
+use crate::typed::program;
+use crate::typed::typed;
+use anyhow::Context;
+use reformer_session::{RunFolder, SessionError, StoredPath, parameter_specs};
+use serde_json::json;
+use std::path::Path;
+
+/// Runs the command.
+///
+/// # Errors
+/// If the run can't be read, or something else is where it should be written.
+pub fn run(arguments: &ExportArguments) -> anyhow::Result<()> {
+    let run = match &arguments.positional {
+        Some(path) => RunFolder::open(path)?,
+        None => trained::choose(&arguments.run)?,
+    };
+    if run.is_exported() {
+        anyhow::bail!("{} holds exported weights already: copy the folder", run.path().display());
+    }
+    let specs = parameter_specs(&run.read_config()?.model);
+    let none = || SessionError::NoCheckpoint { path: run.path().join("checkpoints") };
+    let newest = run.checkpoints().newest_model(&specs)?.ok_or_else(none)?;
+    let to: &Path = &arguments.to;
+    let exported = run.export(&newest, to, arguments.force).with_context(|| format!("--to {}", to.display()))?;
+    if arguments.json {
+        return output::line(json!({
+            "to": StoredPath::from(to),
+            "step": exported.step,
+            "parameters_sha256": exported.parameters_sha256,
+            "tokenizer_sha256": exported.belonging.tokenizer.map(|own| own.sha256),
+            "model_sha256": exported.belonging.model_sha256,
+        }));
+    }
+    output::line(format_args!("step {} of {} is in {}", exported.step, run.path().display(), to.display()))?;
+    note(format_args!("talk to it: {} chat --run {}", program(), typed(to)));
+    Ok(())
+}
