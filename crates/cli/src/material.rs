@@ -62,7 +62,10 @@ impl Material {
         // As text: a path that names the folder `sample/` is another one.
         if path.as_os_str() == SAMPLE {
             if handling.text == TextKind::Bytes {
-                bail!("--bytes: `sample` is the embedded corpus, of dialogues; a file of that name is ./sample");
+                bail!(
+                    "--bytes, of this command or of the run's beginning: `sample` is the embedded corpus, of dialogues; a file \
+                     of that name is ./sample"
+                );
             }
             return Ok(Self::sample());
         }
@@ -90,9 +93,9 @@ impl Material {
         let ends_in = |endings: &[&str]| ending(&path).is_some_and(|ending| endings.contains(&ending.as_str()));
         let holds_dialogues = kind.is_dir() || ends_in(&DIALOGUES);
         let what = match text {
-            TextKind::Bytes if kind.is_dir() => {
-                bail!("--bytes: {name} is a folder, and has no bytes: name a file")
-            }
+            TextKind::Bytes if kind.is_dir() => bail!(
+                "--bytes, of this command or of the run's beginning: {name} is a folder, and has no bytes: name a file"
+            ),
             TextKind::Bytes | TextKind::AsLearned if kind.is_file() => What::Text(path, text),
             _ if holds_dialogues => {
                 What::Dialogues(Source::open_with(&path, &Reading { dealing: dealing.clone(), ..Reading::default() })?)

@@ -1,9 +1,9 @@
 //! MultiWOZ dialogues in, plain types and training text out. Knows no tensors.
 //!
 //! A [`Source`] is data whose layout was recognised: MultiWOZ 2.0 to 2.2 or another schema-guided set, in a folder, a single
-//! file or a `.zip`; a `.jsonl` file of own dialogues; or the embedded [`sample`]. It gives [`Dialogue`]s by [`Split`], all at
+//! file or a `.zip`; own dialogues in lines or a list; or the embedded [`sample`]. It gives [`Dialogue`]s by [`Split`], all at
 //! once or some at a time. Whatever is wrong with a file is a [`DataError`] that names the file, the dialogue, the turn, the field and its value; nothing is
-//! left out silently. [`check`] finds all flaws, [`stats`] counts, [`write()`] writes.
+//! left out silently. [`check`] finds all flaws, [`stats`] counts, [`write()`] and [`convert()`] write.
 //!
 //! ```
 //! use reformer_multiwoz::{Source, Split};
