@@ -104,7 +104,8 @@ pub struct StepArguments {
     /// Batches whose gradients are summed for one step (1)
     #[arg(long, value_name = "N", value_parser = positive)]
     pub accumulate: Option<usize>,
-    /// How many steps to train (tiny 1000)
+    /// How many steps to train (tiny 1000); a run that is done goes on to more with --resume, along the schedule of a run of so many
+    /// steps: the learning rate, which had fallen, rises to where that run would be
     #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "minutes")]
     pub steps: Option<usize>,
     /// About how long to train; after 20 steps the number of steps that fits is fixed (chat 10 on sample, else 60; book 60)
@@ -141,7 +142,7 @@ pub struct MachineArguments {
     /// Which GPU: a part of its name or kind (`info --adapters` lists them)
     #[arg(long, value_name = "NAME")]
     pub adapter: Option<String>,
-    /// Threads; results don't depend on it [default: one a core]
+    /// Threads, at most one a core; results don't depend on it [default: one a core]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub threads: Option<usize>,
 }
@@ -163,7 +164,8 @@ pub struct RunArguments {
     /// The run's folder [default: a new one under runs/]
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
-    /// Go on where the run's last checkpoint is; options that differ from the run's are refused
+    /// Go on where the run's last checkpoint is; options that differ from the run's are refused, but for what can't change the
+    /// parameters (--save-every, --evaluate-every, --threads, --memory-limit), and more --steps once it is done
     #[arg(long)]
     pub resume: bool,
     /// Put the run into a folder that holds other files too (never into one with checkpoints); `plan`: replace the file that

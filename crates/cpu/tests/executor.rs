@@ -9,6 +9,7 @@ use reformer_tensor::{
     Activation, Backend, BackendError, Checks, DType, Direction, Dropout, HeadRange, HostTensor, Inputs, Pattern, Plan,
     PlanOptions, PositionKind, Prepared, Program, RunError, Store, Tensor, shape,
 };
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const ROWS: usize = 5;
 const WIDTH: usize = 8;
@@ -328,4 +329,26 @@ fn no_rows_are_no_mistake() {
         inputs.retain(|name, _| program.inputs.iter().any(|(known, _)| known == name));
         prepared.run(store.as_mut(), &inputs).unwrap();
     }
+}
+
+#[test]
+fn a_run_is_asked_before_each_instruction_whether_to_stop() {
+    let mut program = Program::new();
+    for number in 0..4 {
+        let zeros = program.zeros("zeros", shape![ROWS, WIDTH]);
+        program.output(&format!("output {number}"), zeros);
+    }
+    let cpu = Cpu::new(2);
+    let plan = Plan::new(&program, &PlanOptions::default()).unwrap();
+    let instructions = plan.schedule.len();
+    let mut store = cpu.store();
+    let mut prepared = cpu.prepare(plan, Checks::Off).unwrap();
+    for most in 0..instructions {
+        let asked = AtomicUsize::new(0);
+        let stop = || asked.fetch_add(1, Ordering::SeqCst) >= most;
+        assert_eq!(prepared.run_until(store.as_mut(), &Inputs::new(), &stop).unwrap_err(), RunError::Stopped);
+        assert_eq!(asked.load(Ordering::SeqCst), most + 1, "it went on after it was told");
+    }
+    let whole = prepared.run(store.as_mut(), &Inputs::new()).unwrap();
+    assert_eq!(prepared.run_until(store.as_mut(), &Inputs::new(), &|| false).unwrap(), whole);
 }

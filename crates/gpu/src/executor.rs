@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Dispatches of one submission: the device starts while the host goes on, and no driver takes a long step for a hang.
 const DISPATCHES: usize = 256;
+/// The same where somebody may want to stop a run: what was submitted can't be taken back.
+const STOPPABLE_DISPATCHES: usize = 16;
 /// Where in the uniform buffer a dispatch's parameters start: WebGPU's default alignment.
 const PARAMETER_STRIDE: usize = 256;
 
@@ -184,8 +186,7 @@ impl GpuPrepared {
         Ok(())
     }
 
-    /// Sends everything to the device. Where somebody may want to `stop` it, no more than two submissions are under way: what was
-    /// submitted can't be taken back.
+    /// Sends everything to the device. Where somebody may want to `stop` it, no more than two submissions are under way.
     fn submit(
         &self,
         store: &GpuStore,
@@ -193,6 +194,7 @@ impl GpuPrepared {
         stop: Option<&StopWish<'_>>,
     ) -> Result<(), RunError> {
         let Some((_, groups)) = &self.bound else { return Ok(()) };
+        let most = if stop.is_some() { STOPPABLE_DISPATCHES } else { DISPATCHES };
         let mut first = 0;
         let mut encoder = self.encoder();
         encoder.clear_buffer(&self.faults, 0, None);
@@ -203,8 +205,8 @@ impl GpuPrepared {
             self.copy_updates(&mut encoder, instruction, store)?;
             let end = self.recording.ends[step];
             // An instruction of many launches is several submissions.
-            for start in (first..end).step_by(DISPATCHES) {
-                let part = start..end.min(start + DISPATCHES);
+            for start in (first..end).step_by(most) {
+                let part = start..end.min(start + most);
                 let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
                     label: Some(instruction.op.name()),
                     timestamp_writes: stopwatch
@@ -218,7 +220,7 @@ impl GpuPrepared {
                 }
                 drop(pass);
                 recorded += part.len();
-                if recorded >= DISPATCHES {
+                if recorded >= most {
                     let submitted = self.device.queue.submit([encoder.finish()]);
                     if let Some(stop) = stop {
                         if let Some(before) = before.replace(submitted) {

@@ -6,6 +6,7 @@ use reformer_tensor::{
     Backend, BackendError, Checks, DType, HostTensor, Inputs, Plan, PlanOptions, Prepared, Program, RunError, Store,
     shape,
 };
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 // Each opens a device of its own: some break it.
 reformer_gpu::on_every_adapter!(
@@ -14,6 +15,7 @@ reformer_gpu::on_every_adapter!(
     an_adapter_is_found_by_its_kind,
     a_device_that_is_gone_is_an_error_and_no_result,
     the_store_of_another_backend_is_refused,
+    a_run_that_is_told_to_stop_ends_between_submissions,
 );
 
 fn device_error(result: Result<(), impl Into<RunError>>) -> String {
@@ -73,4 +75,28 @@ fn the_store_of_another_backend_is_refused(adapter: &TestAdapter) {
     let mut foreign = reformer_gpu::Planner::new(reformer_gpu::DeviceLimits::WEBGPU).store();
     let error = device_error(prepared.run(foreign.as_mut(), &Inputs::new()).map(|_| ()));
     assert_eq!(error, "the store belongs to another backend");
+}
+
+fn a_run_that_is_told_to_stop_ends_between_submissions(adapter: &TestAdapter) {
+    let gpu = adapter.open();
+    let mut program = Program::new();
+    let gradient = program.state("gradient", shape![1000], DType::F32);
+    for number in 0..100 {
+        let norm = program.gradient_norm(&[gradient]);
+        program.output(&format!("norm {number}"), norm);
+    }
+    let plan = Plan::new(&program, &PlanOptions::default()).unwrap();
+    let mut store = gpu.store();
+    plan.declare_states(store.as_mut()).unwrap();
+    store.write("gradient", &HostTensor::f32(shape![1000], vec![0.5; 1000])).unwrap();
+    let mut prepared = gpu.prepare(plan, Checks::Off).unwrap();
+    let expected = prepared.run(store.as_mut(), &Inputs::new()).unwrap();
+    for most in [0, 1, 3] {
+        let asked = AtomicUsize::new(0);
+        let stop = || asked.fetch_add(1, Ordering::SeqCst) >= most;
+        assert_eq!(prepared.run_until(store.as_mut(), &Inputs::new(), &stop).unwrap_err(), RunError::Stopped);
+        assert_eq!(asked.load(Ordering::SeqCst), most + 1, "it went on after it was told");
+    }
+    let after = prepared.run_until(store.as_mut(), &Inputs::new(), &|| false).unwrap();
+    assert_eq!(after, expected, "asking changes no bit");
 }

@@ -368,7 +368,13 @@ impl Generator {
         {
             self.inputs.insert(name.to_owned(), HostTensor::u32(shape![data.len()], data));
         }
-        let mut outputs = prepared.run_until(self.store.as_mut(), &self.inputs, &self.stop)?;
+        // A single token takes no longer than asking on its way could gain, and on a GPU asking is not for nothing.
+        let outputs = match rows {
+            1 if (self.stop)() => Err(RunError::Stopped),
+            1 => prepared.run(self.store.as_mut(), &self.inputs),
+            _ => prepared.run_until(self.store.as_mut(), &self.inputs, &self.stop),
+        };
+        let mut outputs = outputs?;
         let logits = match outputs.remove("logits").map(|tensor| tensor.data) {
             Some(HostData::F32(logits)) => logits,
             // The oracle's.

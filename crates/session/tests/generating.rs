@@ -8,6 +8,7 @@ use reformer_model::{LayerKind, ModelConfig, evaluation_inputs, record};
 use reformer_session::{GenerationOptions, Generator, Sampler, SamplingOptions, SessionError, Stop};
 use reformer_tensor::{Backend, Checks, HostTensor, Key, Plan, PlanOptions, shape};
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const PATTERNS: [&[LayerKind]; 4] = [
     &[LayerKind::Local, LayerKind::Local],
@@ -285,4 +286,27 @@ fn tokens_beyond_the_tokenizers_are_never_drawn() {
     let result = generator.generate(0, &[1], &options, &mut sampler(3), |_| ControlFlow::Continue(())).unwrap();
     assert!(result.tokens.iter().all(|&token| token < 10), "{:?}", result.tokens);
     assert!(matches!(generator.append(0, &[10]), Err(SessionError::UnknownToken { id: 10, vocabulary: 10 })));
+}
+
+/// Whether to stop: only in the test below, whose prompt is asked about more often than any other.
+static ASKED: AtomicU64 = AtomicU64::new(0);
+
+#[test]
+fn a_long_prompt_is_broken_off_within_one_operation() {
+    let config = config(&[LayerKind::Lsh]);
+    let (mut generator, mut other) = (generator(&config, 1), generator(&config, 1));
+    generator.stop_when(|| ASKED.fetch_add(1, Ordering::SeqCst) >= 20);
+    let prompt: Vec<u32> = (4..94).collect();
+    let mut sampler = Sampler::new(SamplingOptions::default()).unwrap();
+    let options = GenerationOptions { max_tokens: 2, ..GenerationOptions::default() };
+    let stopped = generator.generate(0, &prompt, &options, &mut sampler, |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!((stopped.stop, stopped.tokens.len()), (Stop::Interrupted, 0));
+    assert_eq!(ASKED.load(Ordering::SeqCst), 21, "it went on after it was told");
+    assert!(generator.tokens(0).unwrap().is_empty(), "what the caches hold is not known");
+    let error = generator.append(0, &prompt).unwrap_err();
+    assert_eq!(error.to_string(), "stopped");
+    // The row is as good as new.
+    generator.stop_when(|| false);
+    let logits = generator.append(0, &prompt).unwrap().to_vec();
+    assert_eq!(logits, other.append(0, &prompt).unwrap());
 }

@@ -2,7 +2,7 @@
 //! else is refused by name. What a checkpoint holds is not known here.
 
 use crate::{Difference, Schedule, TrainError, TrainingConfig, differences};
-use reformer_session::{RunConfig, RunFolder};
+use reformer_session::{RunConfig, RunFolder, read_section};
 
 /// A run that was done goes on to more steps.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -40,7 +40,9 @@ pub fn resumed(
     wanted: &RunConfig,
     done: Option<u64>,
 ) -> Result<RunConfig, TrainError> {
-    let (mut own, mut wish) = (TrainingConfig::of(run, begun)?, TrainingConfig::of(run, wanted)?);
+    let mut own = TrainingConfig::of(run, begun)?;
+    // It may be impossible, but what differs is what to say.
+    let mut wish: TrainingConfig = read_section(&run.config_path(), "training", &wanted.training)?;
     // While the steps that fit some minutes are not counted yet, evaluations and checkpoints have a say in their number.
     if own.steps.is_some() {
         if wish.evaluate_every != own.evaluate_every {
@@ -53,7 +55,9 @@ pub fn resumed(
         if steps < done {
             return Err(TrainError::FewerSteps { run: run.path().to_owned(), done, asked: steps });
         }
-        (own.steps, wish.minutes) = (Some(steps), own.minutes);
+        own.steps = Some(steps);
+        // Who asks for steps says nothing of minutes.
+        wish.minutes = wish.minutes.or(own.minutes);
     }
     let mut config = begun.clone();
     config.training = own.to_value();
@@ -118,6 +122,9 @@ mod tests {
         (wish.training["steps"], wish.training["minutes"]) = (600.into(), serde_json::Value::Null);
         let went_on = resumed_as(&timed, &wish, Some(300)).unwrap();
         assert_eq!((&went_on.training["steps"], &went_on.training["minutes"]), (&600.into(), &5.0.into()));
+        wish.training["minutes"] = 7.0.into();
+        let error = resumed_as(&timed, &wish, Some(300)).unwrap_err();
+        assert!(error.contains("`training.minutes` is 5.0 in the run, 7.0 was asked for"), "{error}");
     }
 
     #[test]
