@@ -126,10 +126,13 @@ pub fn check_bound(what: &str, bytes: u64, beside: u64, advice: &str) -> anyhow:
 
 fn fits_bound(bound: &Bound, what: &str, (bytes, beside): (u64, u64), advice: &str) -> anyhow::Result<()> {
     if bytes.saturating_add(beside) > bound.left {
+        let program = match beside {
+            0 => String::new(),
+            beside => format!(", and the program some {} beside it", Bytes(beside)),
+        };
         bail!(
-            "{what} takes {}, and the program some {} beside it: {} is {}, of which {} are left. {advice}, or raise the limit",
+            "{what} takes {}{program}: {} is {}, of which {} are left. {advice}, or raise the limit",
             Bytes(bytes),
-            Bytes(beside),
             bound.what,
             Bytes(bound.most),
             Bytes(bound.left)

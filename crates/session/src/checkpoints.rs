@@ -251,6 +251,11 @@ impl Checkpoints {
                 good.path().display(),
                 damaged.step()
             ),
+            Ok(None) if damaged.verify_parameters().is_ok() => {
+                "; no other checkpoint of this run is whole, but its parameters are: generate, chat, evaluate and export take them, and \
+                 `train --init-from` starts a new run from them"
+                    .to_owned()
+            }
             Ok(None) => "; no other checkpoint of this run is whole: train it anew".to_owned(),
             // The damage is what to report.
             Err(_) => String::new(),
