@@ -309,6 +309,9 @@ pub enum DataCommand {
         /// The folder to write, which must not exist or be empty
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+        /// Replace the folder, if nothing is in it but data that `data sample` or `data convert` has written
+        #[arg(long)]
+        force: bool,
     },
 }
 

@@ -101,7 +101,6 @@ pub fn run(arguments: &ChatArguments) -> anyhow::Result<()> {
         stop_texts: arguments.sampling.stop.clone(),
     };
     let mut conversation = Conversation::new(model, backend.as_ref(), options)?;
-    interrupt::listen_between_replies()?;
     if io::stdin().is_terminal() {
         note("type and press return; /help lists what else there is");
         terminal(&mut conversation)

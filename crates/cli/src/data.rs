@@ -28,7 +28,7 @@ pub fn run(command: &DataCommand) -> anyhow::Result<()> {
         DataCommand::Stats { data, json, picture, force } => count(&open(data)?, *json, picture.as_deref(), *force),
         DataCommand::Check { data } => look_for_flaws(data),
         DataCommand::Convert { data, to, out, force } => write_as(data, *to, out, *force),
-        DataCommand::Sample { out } => write_sample(out),
+        DataCommand::Sample { out, force } => write_sample(out, *force),
     }
 }
 
@@ -154,12 +154,7 @@ fn write_as(data: &Path, to: TargetName, out: &Path, force: bool) -> anyhow::Res
         TargetName::Turns => Target::Turns,
         TargetName::Messages => Target::Messages,
     };
-    let converted = convert(source, target, out, force).map_err(|error| match error {
-        DataError::NotEmpty { path } if !path.is_dir() || !force => {
-            anyhow::anyhow!("--out {} is there already: name another place, or replace it with --force", path.display())
-        }
-        error => error.into(),
-    })?;
+    let converted = convert(source, target, out, force).map_err(|error| in_the_way(error, out, force))?;
     let counts: Vec<_> = converted.dialogues.iter().map(|(split, count)| format!("{split} {count}")).collect();
     let total: usize = converted.dialogues.values().sum();
     output::line(format_args!("{total} dialogues ({}) as {target} in {}", counts.join(", "), out.display()))?;
@@ -169,8 +164,19 @@ fn write_as(data: &Path, to: TargetName, out: &Path, force: bool) -> anyhow::Res
     Ok(())
 }
 
-fn write_sample(out: &Path) -> anyhow::Result<()> {
-    sample::write(out)?;
+/// What to do where something is there already.
+fn in_the_way(error: DataError, out: &Path, force: bool) -> anyhow::Error {
+    match error {
+        DataError::NotEmpty { path } if path == out && (!path.is_dir() || !force) => {
+            let path = typed(out);
+            anyhow::anyhow!("--out {path}: it is there already: name another place, or replace it with --force")
+        }
+        error => error.into(),
+    }
+}
+
+fn write_sample(out: &Path, force: bool) -> anyhow::Result<()> {
+    sample::write(out, force).map_err(|error| in_the_way(error, out, force))?;
     let (program, out) = (program(), typed(out));
     note(format_args!("the sample is in {out}; train on it with: {program} train --data {out}"));
     Ok(())

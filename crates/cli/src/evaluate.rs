@@ -24,8 +24,9 @@ const LEAST_ROWS: usize = 4096;
 /// # Errors
 /// If run or data can't be read, or nothing is left to measure.
 pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
-    let backend = machine::backend(&arguments.machine)?;
+    // Before a device is opened, which may take seconds.
     let run = trained::choose(&arguments.run)?;
+    let backend = machine::backend(&arguments.machine)?;
     let changes = arguments.changes.changes();
     let LoadedModel { config, tokenizer, mut store, step, .. } =
         trained::load(&arguments.run, backend.as_ref(), &changes)?;

@@ -1,10 +1,11 @@
 //! `reformer generate`: a prompt and what the model makes of it, once or several times. Drawing tokens is `session`'s.
 
 use crate::arguments::GenerateArguments;
+use crate::interrupt::{self, Work};
 use crate::output::{self, note};
 use crate::prompt::Prompt;
 use crate::quantities::Count;
-use crate::{interrupt, machine, trained};
+use crate::{machine, trained};
 use anyhow::{Context, ensure};
 use reformer_session::{
     DIALOGUE, END, Generation, GenerationOptions, Generator, Sampler, SamplingOptions, Speaker, Stop, StopTexts,
@@ -16,8 +17,6 @@ use std::time::Instant;
 
 /// The generator's only row.
 const ROW: usize = 0;
-/// Tokens of the prompt between two looks whether to stop. The generator reads 256 at a time at most: any multiple is the same to it.
-const PROMPT_PART: usize = 1024;
 
 /// Runs the command.
 ///
@@ -31,17 +30,11 @@ pub fn run(arguments: &GenerateArguments) -> anyhow::Result<()> {
     let model = trained::load_to_talk(&arguments.run, backend.as_ref(), &arguments.changes.changes())?;
     let speaks = !trained::is_plain_text(&model.config);
     let (mut generator, tokenizer) = model.into_generator(backend.as_ref(), 1)?;
-    interrupt::listen()?;
+    interrupt::during(Work::Answering);
 
     let tokens = tokens_of(&prompt, speaks, &tokenizer, generator.max_positions())?;
     let started = Instant::now();
-    for part in tokens.chunks(PROMPT_PART) {
-        generator.append(ROW, part)?;
-        if interrupt::wished() {
-            note("ended by: interrupted, before the prompt was read");
-            return Ok(());
-        }
-    }
+    generator.append(ROW, &tokens)?;
     let prefill_seconds = started.elapsed().as_secs_f64();
     // The prompt is read once, however many samples there are.
     let held = if arguments.samples > 1 { Some(generator.hold()?) } else { None };

@@ -8,6 +8,7 @@ use anyhow::Context;
 use reformer_session::SessionError;
 use reformer_tensor::RunError;
 use reformer_trainer::TrainError;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +24,8 @@ static WISH: AtomicBool = AtomicBool::new(false);
 static WORK: AtomicU8 = AtomicU8::new(Work::Preparing as u8);
 /// About how long a training step takes, in milliseconds; 0 while nobody knows.
 static STEP: AtomicU64 = AtomicU64::new(0);
+/// A folder of temporary files, which goes whenever the process ends.
+static TEMPORARY: Mutex<Option<PathBuf>> = Mutex::new(None);
 /// What to undo if the process ends before anything is worth keeping.
 static UNDO: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
 
@@ -73,6 +76,10 @@ fn end(work: Work) -> ! {
         let said = if undo() { "stopped before the first step: nothing was saved" } else { "stopped" };
         note(format_args!("\n{said}"));
     }
+    // The process ends here, and with it nothing is dropped.
+    if let Some(folder) = TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let _ = std::fs::remove_dir_all(folder);
+    }
     std::process::exit(i32::from(EXIT_CODE))
 }
 
@@ -96,24 +103,6 @@ pub fn during(work: Work) {
     WORK.store(work as u8, Ordering::SeqCst);
 }
 
-/// For what makes a text or measures: the first Ctrl-C is a wish, the second ends the process.
-///
-/// # Errors
-/// None; it is one for those who call it.
-pub fn listen() -> anyhow::Result<()> {
-    during(Work::Answering);
-    Ok(())
-}
-
-/// From now on Ctrl-C during a reply ends the reply; else, or the second time, the process.
-///
-/// # Errors
-/// None; it is one for those who call it.
-pub fn listen_between_replies() -> anyhow::Result<()> {
-    during(Work::Preparing);
-    Ok(())
-}
-
 /// A reply begins.
 pub fn reply_begins() {
     WISH.store(false, Ordering::SeqCst);
@@ -133,6 +122,11 @@ pub fn step_took(step: Duration) {
 /// If nothing comes of it, whether somebody ends it or it fails, this is done.
 pub fn undo_with(undo: impl FnOnce() + Send + 'static) {
     *UNDO.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(undo));
+}
+
+/// This folder goes, too, if somebody ends the process.
+pub fn remove_at_an_end(folder: &Path) {
+    *TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner) = Some(folder.to_owned());
 }
 
 /// Nothing came of it: undoes what is to be undone, and says whether that was anything.

@@ -13,8 +13,8 @@ use reformer_trainer::Bound;
 
 /// Where the system doesn't say what is free, this much is assumed to be.
 const ASSUMED_FREE_BYTES: u64 = 4 << 30;
-/// What the program takes beside a plan while it trains, as measured: threads and their heaps, tokens of the data, a tensor on its way
-/// to a file.
+/// What a run is allowed beside its plan: threads and their heaps, tokens of the data, a tensor on its way to a file. An allowance, which
+/// nobody has measured for all data: where it is too little, the allocator still ends the process with an error.
 pub const BESIDE_TRAINING: u64 = 48 << 20;
 /// The same while it measures or makes text: all it holds is there by then.
 pub const BESIDE_READING: u64 = 8 << 20;
@@ -101,6 +101,17 @@ pub fn drivers_fit() -> bool {
 pub fn automatic() -> &'static str {
     // Opened, since a device that computes wrongly is refused.
     hardware().map_or("cpu", |_| "gpu")
+}
+
+/// What the bytes of [`memory_limit`] are a part of, for messages.
+pub fn describe_limit(wish: MemoryWish) -> String {
+    match (wish, reformer_trainer::memory_bound()) {
+        (MemoryWish::Automatic, Some(bound)) if bound.left <= free_bytes() => {
+            format!(", half of what {} leaves", bound.what)
+        }
+        (MemoryWish::Automatic, _) => ", half of what is free".to_owned(),
+        (MemoryWish::Minimum | MemoryWish::Bytes(_), _) => String::new(),
+    }
 }
 
 /// What `--memory-limit` means here and now.

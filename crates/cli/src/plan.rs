@@ -6,7 +6,7 @@ use crate::named_file::{Named, drawn, is_drawn};
 use crate::output::{self, note};
 use crate::picture;
 use crate::presets::{Duration, Recipe};
-use crate::quantities::{Bytes, Count};
+use crate::quantities::{Bytes, Count, MemoryWish};
 use crate::typed::typed;
 use anyhow::anyhow;
 use reformer_model::{MemoryChoice, MemoryLimit, ModelConfig};
@@ -29,9 +29,11 @@ pub fn run(arguments: &PlanArguments) -> anyhow::Result<()> {
     let train = &arguments.train;
     let recipe = Recipe::asked(&train.model, &train.step)?;
     let backend = machine::planning_backend(&train.machine)?;
-    let limit = machine::memory_limit(train.memory.memory_limit.unwrap_or_default());
+    let wish = train.memory.memory_limit.unwrap_or_default();
+    let limit = machine::memory_limit(wish);
     let training = recipe.training(recipe.duration.unwrap_or(ANY_DURATION));
-    let step = StepPlan::new(&recipe.model, &training, backend.as_ref(), limit).map_err(memory_in_words)?;
+    let step = StepPlan::new(&recipe.model, &training, backend.as_ref(), limit)
+        .map_err(|error| memory_in_words(error, wish))?;
     if let Some(path) = &arguments.picture {
         let title = format!("One training step, {} tokens: {}", recipe.length * recipe.batch, Bytes(step.peak_bytes()));
         let svg = picture::memory_over_step(&step.training, step.moment_bytes(), &title);
@@ -48,17 +50,18 @@ pub fn run(arguments: &PlanArguments) -> anyhow::Result<()> {
     }
 }
 
-/// A plan that doesn't fit, in sizes that people read.
-pub fn memory_in_words(error: TrainError) -> anyhow::Error {
+/// A plan that doesn't fit, in sizes that people read; `wish` is the limit that was asked for.
+pub fn memory_in_words(error: TrainError, wish: MemoryWish) -> anyhow::Error {
     match error {
         TrainError::Plan(PlanError::Memory { needed, .. }) if needed >= IMPOSSIBLE_BYTES => anyhow!(
             "--backend gpu: a step has a tensor that can't be cut into what the device binds at once, or a launch that can't be cut into \
              what drivers let run: lower --window or --rounds where they are large, else --vocabulary or --width"
         ),
         TrainError::Plan(PlanError::Memory { needed, limit }) => anyhow!(
-            "--memory-limit: a step takes at least {}, and may take {}: lower --length, --batch, --layers or --width, or allow more",
+            "--memory-limit: a step takes at least {}, and may take {}{}: lower --length, --batch, --layers or --width, or allow more",
             Bytes(needed),
-            Bytes(limit)
+            Bytes(limit),
+            machine::describe_limit(wish)
         ),
         other => other.into(),
     }

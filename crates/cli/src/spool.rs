@@ -1,6 +1,7 @@
 //! Standard input as data (`--data -`): kept in a temporary file, since data is read more than once. What it is is found out from
 //! its first bytes, for lack of a name.
 
+use crate::interrupt;
 use crate::output::note;
 use anyhow::{Context, bail};
 use reformer_multiwoz::{Contents, contents};
@@ -33,6 +34,7 @@ impl Spool {
         }
         let folder = tempfile::Builder::new().prefix("reformer-").tempdir();
         let folder = folder.context("--data -: there is no folder for temporary files")?;
+        interrupt::remove_at_an_end(folder.path());
         let mut file = folder.path().join(NAME);
         let written = File::create(&file).and_then(|mut written| io::copy(&mut input, &mut written));
         let length = written.with_context(|| format!("--data -: cannot keep what comes in {}", file.display()))?;

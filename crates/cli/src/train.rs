@@ -55,11 +55,13 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
         Some(claim) => job_of_run(arguments, claim)?,
         None => fresh_job(arguments, &progress)?,
     };
-    let limit = machine::memory_limit(arguments.memory.memory_limit.unwrap_or_default());
+    let wish = arguments.memory.memory_limit.unwrap_or_default();
+    let limit = machine::memory_limit(wish);
     // Planned before the folder is made: what can't fit leaves nothing behind.
     let training: TrainingConfig =
         serde_json::from_value(job.config.training.clone()).context("the training section of the config")?;
-    let plan = StepPlan::new(&job.config.model, &training, backend.as_ref(), limit).map_err(memory_in_words)?;
+    let plan = StepPlan::new(&job.config.model, &training, backend.as_ref(), limit)
+        .map_err(|error| memory_in_words(error, wish))?;
     machine::check_bound(
         "a step",
         plan.peak_bytes(),
@@ -91,7 +93,7 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
         (TrainError::OtherData { .. }, Some(name)) => {
             anyhow::Error::new(error).context(format!("--data {} is other data than the run's", typed(name)))
         }
-        _ => memory_in_words(error),
+        _ => memory_in_words(error, wish),
     })?;
     // Only now it is known that the data is the run's.
     if !remembers {

@@ -115,6 +115,18 @@ fn every_command_that_is_printed_can_be_typed(place: &Place) {
     assert!(talk.starts_with(&format!("{begins} chat ")), "{talk}");
     place.typed(talk);
 
+    // A run that forgot what it was trained on remembers it again.
+    fs::remove_file(folder.join("my ü run/trained-on.txt")).expect("it is there");
+    let evaluate = format!("{program} evaluate --run 'my ü run'");
+    let line = after(&place.typed(&evaluate), "lies, `").to_owned();
+    assert!(line.starts_with(&format!("{begins} train --resume --run ")), "{line}");
+    place.typed(&line);
+    assert!(!place.typed(&evaluate).contains("does not remember"));
+
+    // Weights alone, and talking to them.
+    let said = place.typed(&format!("{program} export 'my ü run' --to \"my run's weights\""));
+    place.typed(after(&said, "talk to it: "));
+
     // The sample as files is what is trained on, and not the embedded one.
     let by_name = matches!(place.called, Called::ByName);
     for (typed, out) in
@@ -207,5 +219,17 @@ fn every_place_that_prints_a_command_is_known() {
     }
     printing.sort();
     // `fetch` says `train --data` as `data sample` does; it can't be tried without its server.
-    assert_eq!(printing, ["data.rs 1", "fetch.rs 1", "info.rs 1", "run_names.rs 1", "train.rs 1", "trained.rs 1"]);
+    assert_eq!(
+        printing,
+        [
+            "data.rs 1",
+            "evaluate.rs 1",
+            "export.rs 1",
+            "fetch.rs 1",
+            "info.rs 1",
+            "run_names.rs 1",
+            "train.rs 1",
+            "trained.rs 1"
+        ]
+    );
 }

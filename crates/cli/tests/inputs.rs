@@ -81,7 +81,8 @@ fn runs_from_before_are_dealt_by_line_and_say_so() {
         old["data"].as_object_mut().expect("an object").remove(field).expect("it was there");
     }
     fs::write(path.join("run/config.json"), old.to_string()).expect("writable");
-    let said = call(path, &["evaluate", "--json", "--run", "run"]).ended(0);
+    // It was trained by text, so by line its test split was trained on.
+    let said = call(path, &["evaluate", "--json", "--run", "run", "--include-trained"]).ended(0);
     assert!(said.stderr.contains("go by line number"), "{}", said.stderr);
     assert_ne!(said.object()["bytes"], by_text["bytes"]);
     let line: Vec<_> =
@@ -147,7 +148,7 @@ fn a_file_is_what_is_in_it() {
         }
     }
     train(path, "no", &["--data", "sample", "--bytes"]).refused(&["--bytes", "embedded corpus"]);
-    train(path, "no", &["--data", ".", "--bytes"]).refused(&["--bytes", "is a folder"]);
+    train(path, "../no", &["--data", ".", "--bytes"]).refused(&["--bytes", "is a folder"]);
     train(path, "no", &["--bytes"]).refused(&["--bytes", "--data FILE"]);
     // As runs were begun before: a text that isn't one goes on being learned.
     let mut old = config(path, "run-latin.txt");
@@ -227,7 +228,9 @@ fn without_a_split_what_can_be_done_is_done() {
     assert!(said.stderr.contains("no dialogues for dev"), "{}", said.stderr);
     call(path, &["evaluate", "--run", "run"]).refused(&["no dialogues for test", "test.jsonl"]);
     evaluated(path, "run", &["--split", "train"]);
-    evaluated(path, "run", &["--data", "dialogues.jsonl"]);
+    // The same dialogues in one file are ours to split, and all were trained on.
+    call(path, &["evaluate", "--run", "run", "--data", "dialogues.jsonl"]).refused(&["--include-trained"]);
+    evaluated(path, "run", &["--data", "dialogues.jsonl", "--include-trained"]);
     // Few dialogues, none of which falls to dev and test.
     let few: String = lines.lines().skip(10).take(3).map(|line| format!("{line}\n")).collect();
     fs::write(path.join("few.jsonl"), few).expect("writable");
@@ -300,10 +303,10 @@ fn dialogues_are_converted() {
     for part in ["can't hold belief states", "of 4000 dialogues", "which split a dialogue is in"] {
         assert!(said.stderr.contains(part), "no {part:?} in {}", said.stderr);
     }
-    convert("dialogues.jsonl", "turns", "sample.jsonl", &[]).refused(&["sample.jsonl is there already", "--force"]);
+    convert("dialogues.jsonl", "turns", "sample.jsonl", &[]).refused(&["sample.jsonl: it is there already", "--force"]);
     convert("dialogues.jsonl", "turns", "sample.jsonl", &["--force"]).ended(0);
     assert_eq!(stats(path, "sample.jsonl")["splits"], stats(path, "dialogues.jsonl")["splits"]);
-    convert("dialogues.jsonl", "turns", "chats", &[]).refused(&["chats is there already", "--force"]);
+    convert("dialogues.jsonl", "turns", "chats", &[]).refused(&["chats: it is there already", "--force"]);
     convert("chats", "turns", "chats", &["--force"]).refused(&["lie one within the other"]);
     convert("dialogues.jsonl", "data-json", "x.jsonl", &[]).refused(&["name a folder"]);
     convert("dialogues.jsonl", "csv", "x", &[]).ended(2);

@@ -18,7 +18,17 @@ pub(crate) const DIALOGUES_PER_FILE: usize = 512;
 /// # Errors
 /// [`DataError::NotEmpty`] if something is there already, an empty folder excepted; otherwise if the system refuses.
 pub fn write(folder: &Path, corpus: &Corpus, schema: Option<&[ServiceSchema]>) -> Result<(), DataError> {
-    staging::folder(folder, false, |temporary| {
+    write_or_replace(folder, corpus, schema, false)
+}
+
+/// As [`write()`]; with `force` what this crate has written there before is replaced.
+pub(crate) fn write_or_replace(
+    folder: &Path,
+    corpus: &Corpus,
+    schema: Option<&[ServiceSchema]>,
+    force: bool,
+) -> Result<(), DataError> {
+    staging::folder(folder, force, |temporary| {
         for split in Split::ALL {
             let path = temporary.join(split.name());
             fs::create_dir(&path).map_err(DataError::file("create", &path))?;

@@ -105,7 +105,7 @@ fn what_a_layout_does_not_hold_is_said() {
     let said = lost(Target::DataJson, "data");
     assert!(said.contains(&("services", 6)) && said.iter().all(|(_, count)| *count <= 6), "{said:?}");
     // What MultiWOZ 2.2 says of states, the older layout can say, too.
-    sample::write(&at("sample")).unwrap();
+    sample::write(&at("sample"), false).unwrap();
     let said = converted(&at("sample"), Target::DataJson, &at("sample-data"));
     assert!(!said.lost.contains_key("belief states"), "{:?}", said.lost);
     assert_eq!(said.dialogues[&Split::Train], 3600);

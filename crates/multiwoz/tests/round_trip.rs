@@ -17,7 +17,7 @@ fn read(folder: &std::path::Path) -> Corpus {
 fn the_sample_is_read_back_as_it_was() {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("new/sample");
-    sample::write(&folder).unwrap();
+    sample::write(&folder, false).unwrap();
     let corpus = sample::corpus();
     assert!(read(&folder) == corpus, "the sample was changed by writing and reading");
     assert_eq!(fs::read_dir(folder.join("train")).unwrap().count(), 8, "several files a split");
@@ -30,7 +30,7 @@ fn the_sample_is_read_back_as_it_was() {
     assert_eq!(counted.splits, stats(&Source::sample()).unwrap().splits);
     assert_eq!(counted.splits[&Split::Train].dialogues, 3600);
 
-    let error = sample::write(&folder).unwrap_err();
+    let error = sample::write(&folder, false).unwrap_err();
     assert!(matches!(error, DataError::NotEmpty { .. }), "{error}");
     assert!(error.to_string().contains("is there already"), "{error}");
 }

@@ -6,7 +6,7 @@ use crate::{
     GenerationOptions, Generator, LoadedModel, Sampler, SamplingOptions, SessionError, Speaker, Stop, StopTexts,
     Tokenizer, Utf8Stream,
 };
-use reformer_tensor::Backend;
+use reformer_tensor::{Backend, RunError};
 use serde::Serialize;
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -92,7 +92,7 @@ impl Conversation {
     }
 
     /// Says `text` and streams the reply: `on_text` gets whole characters, never a special token, and may break the reply
-    /// off, which then stands as far as it got. After an error the conversation is what it was before.
+    /// off, which then stands as far as it got; broken off before its first token, nothing was said. After an error the conversation is what it was before.
     ///
     /// Where the history leaves no room for a reply of full length, its oldest turns are left out: see [`Reply::forgotten_turns`].
     ///
@@ -106,8 +106,14 @@ impl Conversation {
         let asked = Turn { speaker: Speaker::User, text: text.to_owned(), tokens: self.tokenizer.encode(text)? };
         let (context, forgotten_turns) = self.context(&asked)?;
         let start = Instant::now();
-        self.generator.set_context(ROW, &context)?;
+        let read = self.generator.set_context(ROW, &context);
         let prefill_seconds = start.elapsed().as_secs_f64();
+        if matches!(read, Err(SessionError::Run(RunError::Stopped))) {
+            // Broken off before there was a word of a reply: nothing was said.
+            let (text, stop) = (String::new(), Stop::Interrupted);
+            return Ok(Reply { text, tokens: 0, stop, forgotten_turns, prefill_seconds, tokens_per_second: 0.0 });
+        }
+        read?;
 
         let options = GenerationOptions {
             max_tokens: self.options.max_tokens,

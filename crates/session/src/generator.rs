@@ -95,7 +95,8 @@ pub struct Generation {
 impl Generation {
     /// Speed of decoding; 0 where nothing was decoded.
     pub fn tokens_per_second(&self) -> f64 {
-        if self.decoded == 0 { 0.0 } else { self.decoded as f64 / self.decode_seconds.max(f64::MIN_POSITIVE) }
+        // A clock that stood still tells no speed.
+        if self.decode_seconds > 0.0 { self.decoded as f64 / self.decode_seconds } else { 0.0 }
     }
 }
 

@@ -67,14 +67,16 @@ impl fmt::Display for Profile {
             "operation", "a step", "ms a step", "share", "GFLOP/s", "GB/s"
         )?;
         for (name, own) in rows {
+            // A clock that stood still tells no speed.
+            let per_nanosecond = |count: u64| if own.seconds > 0.0 { count as f64 / own.seconds / 1e9 } else { 0.0 };
             writeln!(
                 f,
                 "{name:24} {:8.0} {:12.2} {:6.1} % {:10.2} {:8.2}",
                 own.count as f64 / steps,
                 1e3 * own.seconds / steps,
                 100.0 * own.seconds / total,
-                own.flops as f64 / own.seconds.max(f64::MIN_POSITIVE) / 1e9,
-                own.bytes as f64 / own.seconds.max(f64::MIN_POSITIVE) / 1e9
+                per_nanosecond(own.flops),
+                per_nanosecond(own.bytes)
             )?;
         }
         let flops: u64 = self.operations.values().map(|own| own.flops).sum();

@@ -169,6 +169,9 @@ fn refuse_to_replace(missing: &[&PublishedFile], folder: &Path) -> Result<(), Fe
     }
 }
 
+/// Held by the process that gathers.
+const LOCK: &str = "lock";
+
 /// Files on their way, in `FOLDER.fetching`, which one process at a time uses.
 struct Gathering {
     folder: PathBuf,
@@ -182,7 +185,7 @@ impl Gathering {
         name.push(".fetching");
         let folder = target.with_file_name(name);
         fs::create_dir_all(folder.join("files")).map_err(DataError::file("create", &folder))?;
-        let path = folder.join("lock");
+        let path = folder.join(LOCK);
         let fail = DataError::file("lock", &path);
         let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(&fail)?;
         match lock.try_lock() {
@@ -242,7 +245,10 @@ impl Gathering {
         sync_parent(folder)?;
         // Who waits for the lock finds everything fetched. What can't be removed is in nobody's way.
         drop(self.lock);
-        let _ = fs::remove_dir_all(&self.folder);
+        // Ours alone: somebody may have put a file of their own there.
+        let _ = fs::remove_dir_all(&files);
+        let _ = fs::remove_file(self.folder.join(LOCK));
+        let _ = fs::remove_dir(&self.folder);
         Ok(())
     }
 }

@@ -29,6 +29,7 @@ mod words;
 mod world;
 
 use crate::fingerprint::Fingerprint;
+use crate::write::write_or_replace;
 use crate::{Corpus, DataError, Dialogue, Split};
 use draw::Draw;
 use phrases::general;
@@ -58,12 +59,13 @@ pub fn corpus() -> Corpus {
     corpus
 }
 
-/// Writes the sample to `folder` in the layout of MultiWOZ 2.2, with a `schema.json`: all of it or nothing.
+/// Writes the sample to `folder` in the layout of MultiWOZ 2.2, with a `schema.json`: all of it or nothing. With `force` data that
+/// this crate has written there before is replaced; what else is there never is.
 ///
 /// # Errors
-/// See [`crate::write`]: what is there already is never replaced.
-pub fn write(folder: &Path) -> Result<(), DataError> {
-    crate::write(folder, &corpus(), Some(&schema::services()))
+/// See [`crate::write()`]; [`DataError::NotOurs`] for a folder that holds something else.
+pub fn write(folder: &Path, force: bool) -> Result<(), DataError> {
+    write_or_replace(folder, &corpus(), Some(&schema::services()), force)
 }
 
 /// Every dialogue with its split and the patterns that it was made with.
