@@ -51,11 +51,12 @@ struct Command {
 const COMMANDS: &[Command] = &[
     forwarded("train", "trains a Reformer; without options, a chatbot"),
     forwarded("chat", "talks to a trained run"),
-    forwarded("generate", "continues a prompt"),
+    forwarded("generate", "answers or continues a prompt"),
     forwarded("evaluate", "bits per byte on held-out text"),
     forwarded("plan", "parameters, peak memory and FLOPs of a step, before anything runs"),
     forwarded("info", "what a run is"),
-    forwarded("data", "counts and checks data, writes the sample out"),
+    forwarded("export", "writes a run's weights alone"),
+    forwarded("data", "counts, checks and converts data, writes the sample out"),
     Command {
         name: "test",
         arguments: "[ARGS OF cargo test…]",

@@ -18,7 +18,8 @@ use std::path::PathBuf;
     name = "reformer",
     version,
     max_term_width = 110,
-    after_help = "Exit codes: 0 done, 1 failed (with one line `error: …`), 2 wrong usage."
+    after_help = "Exit codes: 0 done or stopped and saved, 1 failed (with one line `error: …`, its causes under it), 2 wrong usage, 130 stopped \
+                  with nothing to save."
 )]
 pub struct CommandLine {
     /// What to do.
@@ -68,8 +69,8 @@ pub enum Command {
     Info(InfoArguments),
     /// Write a run's weights alone, with its config and tokenizer, as a folder
     ///
-    /// One model.safetensors, whose header names the step and the hashes of parameters, tokenizer and model, beside config.json and
-    /// tokenizer.json. `generate`, `chat`, `evaluate`, `info` and `train --init-from` take such a folder in the place of a run.
+    /// One model.safetensors, whose header names the step and the hashes of parameters, tokenizer and model, beside config.json,
+    /// tokenizer.json and trained-on.txt. `generate`, `chat`, `evaluate`, `info` and `train --init-from` take such a folder in the place of a run.
     Export(ExportArguments),
     /// Look at data: count, check, convert, write the sample out
     Data(DataArguments),
@@ -78,7 +79,7 @@ pub enum Command {
 /// Which run.
 #[derive(Args, Debug)]
 pub struct RunChoice {
-    /// The run's folder [default: the newest under runs/]
+    /// The run's folder, of which the newest checkpoint is taken [default: the newest run under runs/]
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
 }
@@ -158,7 +159,8 @@ pub struct GenerateArguments {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
     pub samples: usize,
     /// Print JSON objects, a line each: {"sample","piece"} as the text comes, and at the end of each sample {"sample","seed",
-    /// "text","tokens","tokens_per_second","prefill_seconds","stop"}
+    /// "text","tokens","tokens_per_second","prefill_seconds","stop"}; stop is end (of the turn), max_tokens, max_positions,
+    /// interrupted, or text, and then stop_text names which
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

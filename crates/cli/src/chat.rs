@@ -92,9 +92,12 @@ impl Saved {
 /// If the run can't be loaded; through a pipe also if a line got no reply.
 pub fn run(arguments: &ChatArguments) -> anyhow::Result<()> {
     // Before a device is opened, which may take seconds.
-    trained::choose(&arguments.run)?;
+    let run = trained::choose(&arguments.run)?;
     let backend = machine::backend(&arguments.machine)?;
-    let model = trained::load_to_talk(&arguments.run, backend.as_ref(), &arguments.changes.changes())?;
+    if trained::is_plain_text(&run.read_config()?) {
+        note("this run learned a text and no dialogues: it goes on with what you type, and does not answer");
+    }
+    let model = trained::load_to_talk(&arguments.run, &run, backend.as_ref(), &arguments.changes.changes())?;
     let options = ReplyOptions {
         max_tokens: arguments.sampling.max_tokens,
         sampling: arguments.sampling.options(),

@@ -29,7 +29,7 @@ pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
     let backend = machine::backend(&arguments.machine)?;
     let changes = arguments.changes.changes();
     let LoadedModel { config, tokenizer, mut store, step, .. } =
-        trained::load(&arguments.run, backend.as_ref(), &changes)?;
+        trained::load(&arguments.run, &run, backend.as_ref(), &changes)?;
     let material = match &arguments.data {
         Some(name) => Material::open(name, &Handling::of_section(&config.data)?)?,
         None => Material::of_section(&config.data)?,
@@ -39,7 +39,7 @@ pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
     let (path, layout) = (material.path().display(), material.layout());
     let whose = if found.is_dealt { ", split by this program" } else { "" };
     note(format_args!("step {step} on the {split} split of {path} ({layout}{whose})"));
-    let wanted = Wanted { run: &run, split, include_trained: arguments.include_trained };
+    let wanted = Wanted { run: &run, split, is_own: material.is_own(), include_trained: arguments.include_trained };
     let chosen = wanted.choose(found, &tokenizer)?;
     // A long text is measured in pieces of the length that it was trained in.
     let rows = TrainingConfig::of(&run, &config)?.rows().max(LEAST_ROWS);
@@ -74,6 +74,8 @@ pub fn run(arguments: &EvaluateArguments) -> anyhow::Result<()> {
 struct Wanted<'a> {
     run: &'a RunFolder,
     split: Split,
+    /// Whether nobody has published the data, and with it what is measured.
+    is_own: bool,
     include_trained: bool,
 }
 
@@ -89,13 +91,13 @@ struct Chosen {
 }
 
 impl Wanted<'_> {
-    /// Leaves out what was trained on where the splits are ours: published ones are measured as everyone measures them.
+    /// Leaves out what was trained on where the data is somebody's own: published splits are measured as everyone measures them.
     fn choose(&self, found: Examples, tokenizer: &Tokenizer) -> anyhow::Result<Chosen> {
         let trained_on = self.run.read_trained_on()?;
         self.say_what_is_unknown(trained_on.as_ref());
         let known = trained_on.is_some();
         let trained_on = trained_on.unwrap_or_default();
-        let included = self.include_trained || !found.is_dealt;
+        let included = self.include_trained || !self.is_own;
         match found.texts {
             SplitTexts::Dialogues(turns) => {
                 if let Some(count) = found.left_out {
@@ -156,11 +158,16 @@ impl Wanted<'_> {
         let count = counted(also_in_training);
         match (also_in_training, left_out) {
             (0, _) => {}
-            (_, 0) if self.include_trained || self.split == Split::Train => {
-                note(format_args!("of {all} the run was trained on {count}: the figure says little of new text"));
+            (_, 0) if self.is_own || self.split == Split::Train => {
+                note(format_args!("of {all} the run was trained on {count}, which are measured too"));
             }
             (_, 0) => note(format_args!(
-                "of {all} the run was trained on {count}, which are measured since the split was published so"
+                "of {all} the run was trained on {count}, which are measured too, since the split was published so"
+            )),
+            (known, left_out) if left_out > known => note(format_args!(
+                "of {all} the run was trained on at least {count}; with what lies around it, of which that can't be told, {} are left \
+                 out (--include-trained measures all)",
+                counted(left_out)
             )),
             _ => note(format_args!(
                 "of {all} the run was trained on {count}, which are left out (--include-trained measures them too)"

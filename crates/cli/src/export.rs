@@ -1,12 +1,10 @@
 //! `reformer export`: a run's weights as a folder of their own. Writing it is `session`'s.
 
-use crate::arguments::ExportArguments;
+use crate::arguments::{ExportArguments, RunChoice};
 use crate::output::{self, note};
 use crate::trained;
-use crate::typed::program;
-use crate::typed::typed;
 use anyhow::Context;
-use reformer_session::{RunFolder, SessionError, StoredPath, parameter_specs};
+use reformer_session::{SessionError, StoredPath, parameter_specs};
 use serde_json::json;
 use std::path::Path;
 
@@ -15,10 +13,8 @@ use std::path::Path;
 /// # Errors
 /// If the run can't be read, or something else is where it should be written.
 pub fn run(arguments: &ExportArguments) -> anyhow::Result<()> {
-    let run = match &arguments.positional {
-        Some(path) => RunFolder::open(path)?,
-        None => trained::choose(&arguments.run)?,
-    };
+    let named = RunChoice { run: arguments.positional.clone().or(arguments.run.run.clone()) };
+    let run = trained::choose(&named)?;
     if run.is_exported() {
         anyhow::bail!("{} holds exported weights already: copy the folder", run.path().display());
     }
@@ -37,6 +33,6 @@ pub fn run(arguments: &ExportArguments) -> anyhow::Result<()> {
         }));
     }
     output::line(format_args!("step {} of {} is in {}", exported.step, run.path().display(), to.display()))?;
-    note(format_args!("talk to it: {} chat --run {}", program(), typed(to)));
+    note(trained::what_to_try(&run.read_config()?, to));
     Ok(())
 }

@@ -174,6 +174,11 @@ impl Material {
             .context("the run's own data is not there any more; --data PATH names other data")
     }
 
+    /// Whether it is somebody's own and no published set: dialogues in a form for own ones, or a text.
+    pub fn is_own(&self) -> bool {
+        self.source().is_none_or(Source::is_own)
+    }
+
     /// The dialogues; none of a text.
     pub fn source(&self) -> Option<&Source> {
         match &self.what {

@@ -1,5 +1,6 @@
 //! Sizes, times, counts and rates as people write them: reading and printing. Knows no option by name.
 
+use reformer_multiwoz::Dealing;
 use std::fmt;
 use std::str::FromStr;
 
@@ -63,6 +64,13 @@ pub fn positive(text: &str) -> Result<usize, String> {
 /// A whole number, 0 too.
 pub fn whole<T: FromStr>(text: &str) -> Result<T, String> {
     text.replace('_', "").parse().map_err(|_| "write a whole number, at least 0".to_owned())
+}
+
+/// How many of a hundred dialogues are for test, and as many for dev.
+pub fn share(text: &str) -> Result<u8, String> {
+    let most = Dealing::MOST_PERCENT;
+    let share = text.parse().ok().filter(|share| (1..=most).contains(share));
+    share.ok_or_else(|| format!("write a whole number of per cent, from 1 to {most}"))
 }
 
 /// A finite number above 0.

@@ -18,17 +18,22 @@ pub fn not_a_run(path: &Path) -> String {
         Ok(Place::Run | Place::Foreign(_)) => "it has no config.json of a run",
         Err(_) => "it can't be looked at",
     };
-    format!("{} is not a run: {why}. {}", typed(path), there(Some(path)))
+    // Somebody may have named a checkpoint, or a file of the run.
+    let around = path.ancestors().skip(1).find(|folder| Place::of(folder).is_ok_and(|place| place == Place::Run));
+    match around.filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(run) => format!("{} is not a run, but lies in one: name {}", typed(path), typed(run)),
+        None => format!("{} is not a run: {why}. {}", typed(path), there(Some(path))),
+    }
 }
 
-/// `There are: good, runs/run-0001`: the runs in `runs/` and in the folder where `named` would lie.
+/// `There are: good, runs/run-0001`: the runs in `runs/` and in the folder where `named` would lie, or the current one.
 pub fn there(named: Option<&Path>) -> String {
     let mut runs = runs_in(Path::new(RUNS));
+    let parent = named.and_then(Path::parent).unwrap_or(Path::new(""));
+    let beside = runs_in(if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+    // As one would type them: `name`, not `./name`.
+    runs.extend(beside.iter().filter_map(|run| run.file_name()).map(|name| parent.join(name)));
     if let Some(named) = named {
-        let parent = named.parent().unwrap_or(Path::new(""));
-        let beside = runs_in(if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
-        // As one would type them: `name`, not `./name`.
-        runs.extend(beside.iter().filter_map(|run| run.file_name()).map(|name| parent.join(name)));
         let wanted = name_of(named);
         runs.sort_by_cached_key(|run| (distance(&wanted, &name_of(run)), run.clone()));
         runs.dedup();

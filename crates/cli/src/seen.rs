@@ -1,26 +1,23 @@
 //! What was trained on: remembered when a run begins, and asked when one is measured. The fingerprints are `session`'s.
 
 use crate::texts::{Texts, Turns};
-use anyhow::Context;
-use reformer_session::{RunFolder, TrainedOn};
+use reformer_session::{BLOCK, RunFolder, TrainedOn};
 use reformer_trainer::{Corpus, Example, encode_text};
 use std::path::Path;
 
-/// What these texts, and the run that it starts from, will have taught a run.
-///
-/// # Errors
-/// If the other run's fingerprints can't be read.
-pub fn remembered(texts: &Texts, init_from: Option<&Path>) -> anyhow::Result<TrainedOn> {
+/// What these texts, and the run that it starts from, will have taught a run. If that other run can't be read any more, it is only
+/// known that there was more.
+pub fn remembered(texts: &Texts, init_from: Option<&Path>) -> TrainedOn {
     let mut trained_on = TrainedOn::default();
     match texts {
         Texts::Dialogues { train, .. } => train.iter().for_each(|turns| trained_on.add_dialogue(turns)),
         Texts::Bytes(text) => trained_on.add_text(&text[..Corpus::train_bytes(text.len())]),
     }
     if let Some(other) = init_from {
-        let other = RunFolder::open(other).context("--init-from names a run that can't be read")?;
-        trained_on.add_run(other.read_trained_on()?);
+        let read = RunFolder::open(other).and_then(|run| run.read_trained_on());
+        trained_on.add_run(read.ok().flatten());
     }
-    Ok(trained_on)
+    trained_on
 }
 
 /// What is measured of a split, and how much of the split was trained on.
@@ -44,7 +41,8 @@ pub fn dialogues(trained_on: &TrainedOn, mut all: Vec<Turns>, included: bool) ->
     Measured { kept: all, also_in_training: known as u64, left_out }
 }
 
-/// A text in pieces, without the parts that were trained on, unless these are to be `included`: then it is one piece.
+/// A text in pieces, without the parts that were trained on, unless these are to be `included`: then it is one piece. Where a part
+/// was trained on, what touches it and is shorter than a block may be the rest of what was: it is left out, too.
 pub fn text(trained_on: &TrainedOn, text: &[u8], included: bool) -> Measured<Vec<Example>> {
     let known = trained_on.known_parts(text);
     let also_in_training = known.iter().map(|part| part.len() as u64).sum();
@@ -54,20 +52,25 @@ pub fn text(trained_on: &TrainedOn, text: &[u8], included: bool) -> Measured<Vec
     let ends = known.iter().map(|part| part.end);
     let begins = known.iter().map(|part| part.start);
     let unknown = std::iter::once(0).chain(ends).zip(begins.chain([text.len()]));
-    let kept = unknown.filter(|(begin, end)| begin < end).map(|(begin, end)| encode_text(&text[begin..end]));
-    Measured { kept: kept.collect(), also_in_training, left_out: also_in_training }
+    let least = if known.is_empty() { 1 } else { BLOCK };
+    let kept: Vec<_> = unknown
+        .filter(|(begin, end)| end - begin >= least)
+        .map(|(begin, end)| encode_text(&text[begin..end]))
+        .collect();
+    let left_out = text.len() as u64 - kept.iter().map(|piece| piece.bytes).sum::<u64>();
+    Measured { kept, also_in_training, left_out }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reformer_session::{BLOCK, Speaker};
+    use reformer_session::Speaker;
 
     #[test]
     fn what_was_trained_on_is_counted_and_left_out() {
         let dialogue = |word: &str| vec![(Speaker::User, word.to_owned())];
         let texts = Texts::Dialogues { train: vec![dialogue("a"), dialogue("b")], dev: Vec::new(), left_out: None };
-        let trained_on = remembered(&texts, None).expect("nothing to read");
+        let trained_on = remembered(&texts, None);
         let all = || vec![dialogue("b"), dialogue("c"), dialogue("b")];
         let without = dialogues(&trained_on, all(), false);
         assert_eq!((without.kept, without.also_in_training, without.left_out), (vec![dialogue("c")], 2, 2));
@@ -80,12 +83,16 @@ mod tests {
         let number = |at: usize| format!("{at} ").into_bytes();
         let old: Vec<u8> = (0..5_000).flat_map(number).collect();
         let texts = Texts::Bytes(old.clone());
-        let trained_on = remembered(&texts, None).expect("nothing to read");
+        let trained_on = remembered(&texts, None);
         let seen = &old[..2 * BLOCK];
-        let mixed = [b"new".as_slice(), seen, b"and this"].concat();
+        let new: Vec<u8> = (90_000..91_000).flat_map(number).collect();
+        let mixed = [new.as_slice(), seen, b"and this"].concat();
         let without = text(&trained_on, &mixed, false);
-        assert_eq!(without.kept, [encode_text(b"new"), encode_text(b"and this")]);
-        assert_eq!((without.also_in_training, without.left_out), (seen.len() as u64, seen.len() as u64));
+        assert_eq!(without.kept, [encode_text(&new)]);
+        // "and this" may be more of what was trained on: it is too short to tell.
+        assert_eq!((without.also_in_training, without.left_out), (seen.len() as u64, seen.len() as u64 + 8));
+        let short = text(&trained_on, b"and this", false);
+        assert_eq!((short.kept, short.left_out), (vec![encode_text(b"and this")], 0));
         let with = text(&trained_on, &mixed, true);
         assert_eq!((with.kept, with.left_out), (vec![encode_text(&mixed)], 0));
         // What is behind the first nine tenths was not trained on.

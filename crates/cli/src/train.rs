@@ -85,7 +85,7 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     }
     // A run of before, which doesn't remember, learns it when its data is at hand again.
     let remembers = start != Start::Fresh && run.trained_on_path().exists();
-    let trained_on = seen::remembered(&job.texts, training.init_from.as_deref())?;
+    let trained_on = (!remembers).then(|| seen::remembered(&job.texts, training.init_from.as_deref()));
     let corpus = job.texts.encode(&job.tokenizer)?;
     let setup = Setup::new(backend.as_ref(), run.clone(), lock, job.config, corpus, limit).started(began);
     let setup = Setup { stop: &interrupt::wished, ..setup };
@@ -96,7 +96,7 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
         _ => memory_in_words(error, wish),
     })?;
     // Only now it is known that the data is the run's.
-    if !remembers {
+    if let Some(trained_on) = trained_on {
         run.write_trained_on(&trained_on)?;
     }
     if arguments.run.profile {
@@ -120,7 +120,8 @@ fn tell_of_changes(trainer: &Trainer, run: &RunFolder) {
 }
 
 /// Trains and tells, until the run is done or somebody wants it to stop.
-fn follow(trainer: &mut Trainer, mut progress: Progress, run: &Path) -> anyhow::Result<()> {
+fn follow(trainer: &mut Trainer, mut progress: Progress, path: &Path) -> anyhow::Result<()> {
+    let first_step = trainer.step();
     let mut told = Ok(());
     let mut last_step = Instant::now();
     interrupt::during(Work::Training);
@@ -145,9 +146,15 @@ fn follow(trainer: &mut Trainer, mut progress: Progress, run: &Path) -> anyhow::
     if let Some(profile) = trainer.profile() {
         progress.say(&profile.to_string())?;
     }
-    let (program, run) = (program(), typed(run));
+    let (program, run) = (program(), typed(path));
     match outcome? {
-        Outcome::Done(_) => progress.say(&format!("talk to it: {program} chat --run {run}"))?,
+        Outcome::Done(done) if done.steps == first_step => {
+            let more = 2 * done.steps;
+            note(format_args!(
+                "the run was done already; it goes on with more steps: {program} train --resume --run {run} --steps {more}"
+            ));
+        }
+        Outcome::Done(_) => progress.say(&trained::what_to_try(trainer.config(), path))?,
         Outcome::Stopped { step, checkpoint: Some(_) } => {
             note(format_args!("stopped and saved at step {step}; go on with: {program} train --resume --run {run}"));
         }

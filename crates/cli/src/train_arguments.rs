@@ -1,10 +1,9 @@
 //! The options of `train`, which `plan` takes too. Every one is optional, so that what was said can be told from what a
 //! preset says; the presets themselves are in `presets.rs`.
 
-use crate::quantities::{minutes, positive, positive_number, rate, whole};
+use crate::quantities::{minutes, positive, positive_number, rate, share, whole};
 use clap::{Args, ValueEnum};
 use reformer_model::LayerKind;
-use reformer_multiwoz::Dealing;
 use reformer_trainer::Duration;
 use std::path::PathBuf;
 
@@ -30,7 +29,8 @@ pub struct TrainArguments {
 #[command(next_help_heading = "Data")]
 pub struct TrainingData {
     /// A folder, .zip or .json of MultiWOZ 2.0 to 2.2 or of another schema-guided set; own dialogues as .jsonl or as a list in a
-    /// .json, {"turns":[{"speaker","text"}]} or {"messages":[{"role","content"}]}; a text file (learned as bytes); .gz of these;
+    /// .json, {"turns":[{"speaker","text"}]}, {"messages":[{"role","content"}]} or {"conversations":[{"from","value"}]}; a text file
+    /// (learned as bytes); .gz of these;
     /// `-` for standard input; or `sample`
     /// [default: MultiWOZ where `data fetch` puts it, else sample]
     #[arg(long, value_name = "PATH")]
@@ -41,8 +41,8 @@ pub struct TrainingData {
     /// Deal own dialogues in one file out otherwise: each one's text decides with this whether it is for training (empty)
     #[arg(long, value_name = "TEXT")]
     pub split_salt: Option<String>,
-    /// Of a hundred own dialogues in one file, how many are for test, and as many for dev (5)
-    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=i64::from(Dealing::MOST_PERCENT)))]
+    /// Of a hundred own dialogues in one file, how many are for test, and as many for dev; from 1 to 40 (5)
+    #[arg(long, value_name = "PERCENT", value_parser = share)]
     pub test_share: Option<u8>,
     /// Learn a file's bytes as they are, whatever it is
     #[arg(long)]
@@ -178,10 +178,10 @@ pub struct RunArguments {
     /// Steps between evaluations on the validation split
     #[arg(long, value_name = "N", value_parser = positive)]
     pub evaluate_every: Option<usize>,
-    /// Print an object a line: plan, step, evaluation, done
+    /// Print an object a line: plan, step, evaluation, checkpoint, done
     #[arg(long)]
     pub json: bool,
-    /// Print nothing but errors and the last line
+    /// Print nothing but errors, warnings and the line `done`
     #[arg(long, conflicts_with = "json")]
     pub quiet: bool,
     /// Tell how long each operation takes

@@ -1,12 +1,13 @@
-//! Which run is meant: the one that was named, or the newest. Loads nothing itself.
+//! Which run is meant, the one that was named or the newest, and its model. What is done with it is in the modules of the commands.
 
 use crate::arguments::RunChoice;
+use crate::handling::{BYTES, TEXT};
 use crate::output::note;
 use crate::quantities::Bytes;
-use crate::run_names::not_a_run;
-use crate::typed::program;
+use crate::run_names::{not_a_run, there};
+use crate::typed::{program, typed};
 use crate::{interrupt, machine};
-use anyhow::{Context, bail};
+use anyhow::bail;
 use reformer_session::{Changes, Generator, LoadedModel, RunConfig, RunFolder, SessionError};
 use reformer_tensor::Backend;
 use std::path::Path;
@@ -24,23 +25,29 @@ pub fn choose(choice: &RunChoice) -> anyhow::Result<RunFolder> {
             Err(SessionError::NoRun { .. }) => bail!("--run {}", not_a_run(path)),
             opened => Ok(opened?),
         },
-        None => RunFolder::newest(Path::new(RUNS))
-            .with_context(|| format!("no run to take: `{} train` makes one, --run DIR names one", program())),
+        None => match RunFolder::newest(Path::new(RUNS)) {
+            Err(SessionError::NoRuns { .. }) => bail!("no run is in {RUNS}/ to take. {}", there(None)),
+            found => Ok(found?),
+        },
     }
 }
 
-/// The run's newest checkpoint, ready for use; says which where nobody named it.
+/// The newest checkpoint of a run, ready for use; says which where nobody named it.
 ///
 /// # Errors
 /// If there is none, or it can't be read.
-pub fn load(choice: &RunChoice, backend: &dyn Backend, changes: &Changes) -> anyhow::Result<LoadedModel> {
-    let run = choose(choice)?;
-    fits(&run, machine::free_bytes())?;
+pub fn load(
+    choice: &RunChoice,
+    run: &RunFolder,
+    backend: &dyn Backend,
+    changes: &Changes,
+) -> anyhow::Result<LoadedModel> {
+    fits(run, machine::free_bytes())?;
     let trained_with = run.read_config()?.model.rounds;
-    let mut model = LoadedModel::open(&run, backend, changes)?;
+    let mut model = LoadedModel::open(run, backend, changes)?;
     model.stop = interrupt::wished;
     if !model.is_vouched_for {
-        warn_unvouched(&run, model.step);
+        warn_unvouched(run, model.step);
     }
     if let Some(rounds) = changes.rounds.filter(|&rounds| rounds != trained_with) {
         note(format_args!("with {rounds} hash rounds instead of the {trained_with} that the run was trained with"));
@@ -55,10 +62,15 @@ pub fn load(choice: &RunChoice, backend: &dyn Backend, changes: &Changes) -> any
 ///
 /// # Errors
 /// As [`load`]; if the limits of this process don't hold it.
-pub fn load_to_talk(choice: &RunChoice, backend: &dyn Backend, changes: &Changes) -> anyhow::Result<LoadedModel> {
-    let bytes = Generator::bytes(backend, &choose(choice)?.read_config()?.model, 1)?;
+pub fn load_to_talk(
+    choice: &RunChoice,
+    run: &RunFolder,
+    backend: &dyn Backend,
+    changes: &Changes,
+) -> anyhow::Result<LoadedModel> {
+    let bytes = Generator::bytes(backend, &run.read_config()?.model, 1)?;
     machine::check_bound("the model with its caches", bytes, machine::BESIDE_READING, "Take a smaller model")?;
-    load(choice, backend, changes)
+    load(choice, run, backend, changes)
 }
 
 /// Says that a checkpoint of an older version can't be held against the files beside it.
@@ -85,9 +97,18 @@ fn fits(run: &RunFolder, free: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What to do with a trained model: the command, as one types it.
+pub fn what_to_try(config: &RunConfig, run: &Path) -> String {
+    let (program, run) = (program(), typed(run));
+    if is_plain_text(config) {
+        return format!("let it go on with a text: {program} generate --run {run} --prompt TEXT");
+    }
+    format!("talk to it: {program} chat --run {run}")
+}
+
 /// Whether the run was trained on text without speakers.
 pub fn is_plain_text(config: &RunConfig) -> bool {
-    config.data.get("layout").is_some_and(|layout| layout == "text")
+    config.data.get("layout").is_some_and(|layout| [TEXT, BYTES].iter().any(|text| layout == text))
 }
 
 #[cfg(test)]
