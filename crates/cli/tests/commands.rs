@@ -221,15 +221,6 @@ fn every_place_that_prints_a_command_is_known() {
     // `fetch` says `train --data` as `data sample` does; it can't be tried without its server.
     assert_eq!(
         printing,
-        [
-            "data.rs 1",
-            "evaluate.rs 1",
-            "export.rs 1",
-            "fetch.rs 1",
-            "info.rs 1",
-            "run_names.rs 1",
-            "train.rs 1",
-            "trained.rs 1"
-        ]
+        ["data.rs 1", "evaluate.rs 1", "fetch.rs 1", "info.rs 1", "run_names.rs 1", "train.rs 1", "trained.rs 1"]
     );
 }

@@ -227,7 +227,7 @@ fn without_a_split_what_can_be_done_is_done() {
     let said = train(path, "run", &["--data", "own"]).ended(0);
     assert!(said.stderr.contains("no dialogues for dev"), "{}", said.stderr);
     call(path, &["evaluate", "--run", "run"]).refused(&["no dialogues for test", "test.jsonl"]);
-    evaluated(path, "run", &["--split", "train"]);
+    evaluated(path, "run", &["--split", "train", "--include-trained"]);
     // The same dialogues in one file are ours to split, and all were trained on.
     call(path, &["evaluate", "--run", "run", "--data", "dialogues.jsonl"]).refused(&["--include-trained"]);
     evaluated(path, "run", &["--data", "dialogues.jsonl", "--include-trained"]);
@@ -272,7 +272,7 @@ fn what_is_not_read_is_named() {
             said.stderr
         );
     }
-    let said = call(path, &["evaluate", "--run", "run", "--split", "Valid"]).ended(0);
+    let said = call(path, &["evaluate", "--run", "run", "--split", "Valid", "--include-trained"]).ended(0);
     assert!(said.stderr.contains("eval/more.dat"), "{}", said.stderr);
 }
 
