@@ -102,7 +102,8 @@ impl Wanted<'_> {
             SplitTexts::Dialogues(turns) => {
                 if let Some(count) = found.left_out {
                     let elsewhere = if self.split == Split::Train { "dev or test" } else { "train" };
-                    note(format_args!("without {count} dialogues that occur in {elsewhere} too"));
+                    let dialogues = if count == 1 { "dialogue that occurs" } else { "dialogues that occur" };
+                    note(format_args!("without {count} {dialogues} in {elsewhere} too"));
                 }
                 let all = turns.len();
                 let Measured { kept, also_in_training, left_out } = seen::dialogues(&trained_on, turns, included);

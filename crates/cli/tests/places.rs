@@ -193,5 +193,9 @@ fn a_bound_on_memory_bounds_what_is_planned() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     // Half of what the limit leaves, and not half of the machine's gigabytes.
-    assert!(said.contains("--memory-limit: a step takes at least") && said.contains(" MiB: lower"), "{said}");
+    assert!(
+        said.contains("--memory-limit: a step takes at least")
+            && said.contains(" MiB, half of what the limit of this process's"),
+        "{said}"
+    );
 }
