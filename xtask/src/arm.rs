@@ -37,7 +37,8 @@ const LEFT_OUT: [(&str, &str); 3] = [
 ];
 
 /// Test programs by name, beside the libraries' own, that are run whole.
-const WHOLE: &[&str] = &["attention_bits", "bits", "executor", "chatting", "checkpoints", "generating", "locking"];
+const WHOLE: &[&str] =
+    &["attention_bits", "bits", "executor", "belonging", "chatting", "checkpoints", "generating", "locking"];
 /// The conformance suite, and of its variations those that have other code or another order to run in than the rest.
 const CONFORMANCE: (&str, &[&str]) = ("conformance", &["two_threads", "threads_and_levels_change_no_bit"]);
 
