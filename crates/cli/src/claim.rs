@@ -42,6 +42,13 @@ pub fn look(arguments: &TrainArguments) -> anyhow::Result<Option<RunFolder>> {
             run.read_config()?;
         }
         ensure!(place.is_run(), "--resume: {}", not_a_run(path));
+        // Without a config nobody knows what it was to be trained on: the defaults would be another run of ten minutes.
+        ensure!(
+            place == Place::Run || arguments.data.data.is_some(),
+            "--resume: the start of {} was ended before it had a config.json, so what it was to be trained on is not known: say so again, \
+             with --data and the other options",
+            typed(path)
+        );
     } else if !fit(path, &place, arguments.run.force)? {
         return Ok(None);
     }

@@ -95,7 +95,17 @@ impl Wanted<'_> {
     fn choose(&self, found: Examples, tokenizer: &Tokenizer) -> anyhow::Result<Chosen> {
         let trained_on = self.run.read_trained_on()?;
         self.say_what_is_unknown(trained_on.as_ref());
-        let known = trained_on.is_some();
+        let is_text = matches!(found.texts, SplitTexts::Bytes(_));
+        let knows = |trained_on: &TrainedOn| {
+            if is_text { trained_on.knows_texts() } else { trained_on.knows_dialogues() }
+        };
+        let known = trained_on.as_ref().is_some_and(knows);
+        if trained_on.is_some() && !known {
+            let (learned, measured) = if is_text { ("dialogues", "texts") } else { ("texts", "dialogues") };
+            note(format_args!(
+                "warning: the run learned {learned}, so whether it knows these {measured} can't be told"
+            ));
+        }
         let trained_on = trained_on.unwrap_or_default();
         let included = self.include_trained || !self.is_own;
         match found.texts {
@@ -179,6 +189,9 @@ impl Wanted<'_> {
 
     fn say_what_is_unknown(&self, trained_on: Option<&TrainedOn>) {
         match trained_on {
+            None if self.run.is_exported() => note(
+                "warning: these weights were exported without what they were trained on, so the figure may be of text that they know",
+            ),
             None => note(format_args!(
                 "warning: this run was begun by an earlier version and does not remember what it was trained on, so the figure may be \
                  of text that it knows; where its data still lies, `{} train --resume --run {}` makes it remember",

@@ -35,7 +35,7 @@ pub struct TrainedOn {
 }
 
 impl TrainedOn {
-    /// Remembers a dialogue: what was said, in order.
+    /// Remembers a dialogue: what was said, in order; neither case nor white space makes it another.
     pub fn add_dialogue<S: AsRef<str>>(&mut self, turns: &[(Speaker, S)]) {
         self.dialogues.insert(fingerprint(turns));
     }
@@ -70,7 +70,17 @@ impl TrainedOn {
         self.partly
     }
 
-    /// Whether this dialogue was trained on: one with the same utterances in the same order.
+    /// Whether it knows dialogues: of one that was trained on text alone, nobody can tell whether a dialogue is in it.
+    pub fn knows_dialogues(&self) -> bool {
+        !self.dialogues.is_empty() || self.blocks.is_empty()
+    }
+
+    /// Whether it knows texts: of one that was trained on dialogues alone, nobody can tell whether a text was one of them.
+    pub fn knows_texts(&self) -> bool {
+        !self.blocks.is_empty() || self.dialogues.is_empty()
+    }
+
+    /// Whether this dialogue was trained on: one with the same utterances in the same order, whatever their case and white space.
     pub fn has_dialogue<S: AsRef<str>>(&self, turns: &[(Speaker, S)]) -> bool {
         self.dialogues.contains(&fingerprint(turns))
     }
@@ -163,11 +173,15 @@ fn add(parts: &mut Vec<Range<usize>>, part: Range<usize>) {
     }
 }
 
-/// The first half of a SHA-256 over all utterances in order.
+/// The first half of a SHA-256 over all utterances in order, in lower case and with single blanks: a version of a data set often
+/// differs from another in no more than that.
 fn fingerprint<S: AsRef<str>>(turns: &[(Speaker, S)]) -> u128 {
     let mut hash = Sha256::new();
     for (_, text) in turns {
-        hash.update(text.as_ref());
+        for word in text.as_ref().split_whitespace() {
+            hash.update(word.to_lowercase());
+            hash.update(b" ");
+        }
         hash.update(END_OF_TURN);
     }
     let mut half = [0; 16];
@@ -199,7 +213,10 @@ mod tests {
         let mut trained_on = TrainedOn::default();
         trained_on.add_dialogue(&dialogue(["i need a hotel", "in which area?"]));
         assert!(trained_on.has_dialogue(&dialogue(["i need a hotel", "in which area?"])));
+        assert!(trained_on.has_dialogue(&dialogue(["I need a  Hotel ", "in which\tarea?\n"])));
         assert!(!trained_on.has_dialogue(&dialogue(["i need a hotel in", "which area?"])));
+        assert!(!trained_on.has_dialogue(&dialogue(["i need ahotel", "in which area?"])));
+        assert!(trained_on.knows_dialogues() && !trained_on.knows_texts());
         assert!(!trained_on.has_dialogue(&dialogue(["i need a hotel", ""])));
     }
 
