@@ -6,11 +6,11 @@ use crate::train_arguments::TrainArguments;
 use crate::trained::RUNS;
 use crate::typed::typed;
 use anyhow::{Context, bail, ensure};
+use reformer_multiwoz::whole_path;
 use reformer_session::{Place, RunFolder, RunLock, SessionError};
 use reformer_trainer::Start;
 use std::fs;
-use std::io::ErrorKind;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 /// Files that a start writes to the run's folder, or opens there.
 const FILES: [&str; 4] = ["config.json", "tokenizer.json", "metrics.jsonl", "loss.svg"];
@@ -136,7 +136,7 @@ pub fn keep_apart(arguments: &TrainArguments, data: &Path) -> anyhow::Result<()>
     let Ok(whole_data) = dunce::canonicalize(data) else { return Ok(()) };
     // A new run has a name that nothing has yet.
     let run = arguments.run.run.clone().unwrap_or_else(|| Path::new(RUNS).join("new"));
-    let Some(whole_run) = whole(&run) else { return Ok(()) };
+    let Some(whole_run) = whole_path(&run) else { return Ok(()) };
     let said_data = typed(data);
     if whole_data.is_dir() && whole_run.starts_with(&whole_data) {
         let place = if whole_run == whole_data { "is the folder of" } else { "lies inside" };
@@ -152,24 +152,6 @@ pub fn keep_apart(arguments: &TrainArguments, data: &Path) -> anyhow::Result<()>
         typed(&run)
     );
     Ok(())
-}
-
-/// A path without links and `..`, though its end need not be there yet.
-fn whole(path: &Path) -> Option<PathBuf> {
-    let mut whole = PathBuf::new();
-    for component in std::path::absolute(path).ok()?.components() {
-        match component {
-            Component::ParentDir => _ = whole.pop(),
-            Component::CurDir => {}
-            part => whole.push(part),
-        }
-        match dunce::canonicalize(&whole) {
-            Ok(found) => whole = found,
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(_) => return None,
-        }
-    }
-    Some(whole)
 }
 
 #[cfg(all(test, unix))]

@@ -7,9 +7,11 @@ use crate::named_file::{Named, drawn, is_drawn};
 use crate::output::{self, note};
 use crate::quantities::Bytes;
 use crate::typed::{program, typed};
-use crate::{fetch, lengths};
+use crate::{fetch, interrupt, lengths};
 use anyhow::bail;
-use reformer_multiwoz::{DataError, DialogueName, Flaw, Percentiles, Target, check_source, convert, sample, stats};
+use reformer_multiwoz::{
+    DataError, DialogueName, Flaw, Percentiles, Target, Writing, check_source, convert_with, sample, stats,
+};
 use std::path::Path;
 
 /// Duplicates of each kind that are named to people.
@@ -43,7 +45,7 @@ fn open(data: &Path) -> anyhow::Result<Material> {
 fn count(material: &Material, json: bool, picture: Option<&Path>, force: bool) -> anyhow::Result<()> {
     let Some(source) = material.source() else { return Ok(()) };
     material.tell_unread();
-    let stats = stats(source)?;
+    let stats = stats(source).map_err(|error| material.say_error(error.into()))?;
     let title = format!("{} ({})", material.path().display(), stats.layout);
     if let Some(path) = picture {
         let named = Named { option: "--picture", path, force, how_to_force: "--force" };
@@ -106,14 +108,15 @@ fn look_for_flaws(data: &Path) -> anyhow::Result<()> {
     let Some(source) = material.source() else { return Ok(()) };
     let flaws = check_source(source);
     let unreadable = flaws.iter().filter(|flaw| flaw.unreadable).count();
-    flaws.iter().try_for_each(|flaw: &Flaw| output::line(flaw))?;
+    flaws.iter().try_for_each(|flaw: &Flaw| output::line(material.say(flaw.to_string())))?;
     tell_others(&material);
     if unreadable > 0 {
-        bail!(
-            "{}: {unreadable} of {} flaws make a file or a dialogue unreadable; they are listed above",
-            data.display(),
-            flaws.len()
-        );
+        let of = match (unreadable, flaws.len()) {
+            (1, 1) => "the flaw that is named above makes".to_owned(),
+            (1, all) => format!("one of the {all} flaws that are named above makes"),
+            (some, all) => format!("{some} of the {all} flaws that are named above make"),
+        };
+        bail!("{}: {of} a file or a dialogue unreadable", data.display());
     }
     note(match flaws.len() {
         0 => "no flaw was found".to_owned(),
@@ -154,14 +157,21 @@ fn write_as(data: &Path, to: TargetName, out: &Path, force: bool) -> anyhow::Res
         TargetName::Turns => Target::Turns,
         TargetName::Messages => Target::Messages,
     };
-    let converted = convert(source, target, out, force).map_err(|error| in_the_way(error, out, force))?;
+    let converted = convert_with(source, target, out, &writing(force))
+        .map_err(|error| material.say_error(in_the_way(error, out, force)))?;
     let counts: Vec<_> = converted.dialogues.iter().map(|(split, count)| format!("{split} {count}")).collect();
     let total: usize = converted.dialogues.values().sum();
-    output::line(format_args!("{total} dialogues ({}) as {target} in {}", counts.join(", "), out.display()))?;
+    let dialogues = if total == 1 { "dialogue" } else { "dialogues" };
+    output::line(format_args!("{total} {dialogues} ({}) as {target} in {}", counts.join(", "), out.display()))?;
     for (what, count) in &converted.lost {
-        note(format_args!("{target} can't hold {what}, which {count} of {total} dialogues had"));
+        note(format_args!("{target} can't hold {what}, which {count} of {total} {dialogues} had"));
     }
     Ok(())
+}
+
+/// Where something is written, Ctrl-C is to leave nothing behind.
+fn writing(force: bool) -> Writing<'static> {
+    Writing { force, begun: &interrupt::remove_at_an_end, complete: &interrupt::keep_at_an_end }
 }
 
 /// What to do where something is there already.
@@ -171,12 +181,13 @@ fn in_the_way(error: DataError, out: &Path, force: bool) -> anyhow::Error {
             let path = typed(out);
             anyhow::anyhow!("--out {path}: it is there already: name another place, or replace it with --force")
         }
+        DataError::InTheWay { path, problem } => anyhow::anyhow!("--out {}: {problem}", typed(&path)),
         error => error.into(),
     }
 }
 
 fn write_sample(out: &Path, force: bool) -> anyhow::Result<()> {
-    sample::write(out, force).map_err(|error| in_the_way(error, out, force))?;
+    sample::write_with(out, &writing(force)).map_err(|error| in_the_way(error, out, force))?;
     let (program, out) = (program(), typed(out));
     note(format_args!("the sample is in {out}; train on it with: {program} train --data {out}"));
     Ok(())

@@ -3,15 +3,15 @@
 
 use crate::train_arguments::TrainingData;
 use anyhow::bail;
-use reformer_multiwoz::Dealing;
+use reformer_multiwoz::{Dealing, is_own_layout};
 use serde_json::Value;
 
 /// Fields of the data section of a run's config.
 pub const SALT: &str = "split_salt";
 pub const PERCENT: &str = "test_percent";
 pub const BYTES: &str = "bytes";
-/// The layouts of own dialogues. Runs on these say how they were dealt; those that don't were dealt by line.
-const OWN: [&str; 2] = ["jsonl", "json"];
+pub const EXCLUDE: &str = "exclude_duplicates";
+/// The layout of a text file.
 pub const TEXT: &str = "text";
 
 /// How data is to be read.
@@ -21,6 +21,8 @@ pub struct Handling {
     pub dealing: Dealing,
     /// What a file is learned as that holds no dialogues.
     pub text: TextKind,
+    /// Whether the command could learn a file's bytes as they are, if it was asked to: only a new run can.
+    pub can_take_bytes: bool,
 }
 
 /// What a file is learned as that holds no dialogues.
@@ -31,7 +33,8 @@ pub enum TextKind {
     Text,
     /// Bytes, whatever they are.
     Bytes,
-    /// As a run that calls it text has learned it: before `--bytes` there was, it may have been anything.
+    /// What a run has learned that calls it text. It need not be: earlier versions learned the bytes of any file without
+    /// `--bytes`, and such a run goes on.
     AsLearned,
 }
 
@@ -40,7 +43,8 @@ impl Handling {
     pub fn of_options(options: &TrainingData) -> Self {
         let salt = options.split_salt.clone().unwrap_or_default();
         let dealing = Dealing::ByText { salt, test_percent: options.test_share.unwrap_or(Dealing::USUAL_PERCENT) };
-        Self { dealing, text: if options.bytes { TextKind::Bytes } else { TextKind::Text } }
+        let text = if options.bytes { TextKind::Bytes } else { TextKind::Text };
+        Self { dealing, text, can_take_bytes: true }
     }
 
     /// What a run's config says, for other data than its own.
@@ -48,7 +52,8 @@ impl Handling {
     /// # Errors
     /// If a field is none that we write.
     pub fn of_section(section: &Value) -> anyhow::Result<Self> {
-        let is_own = OWN.iter().any(|layout| section["layout"] == *layout);
+        // Runs on own dialogues say how they were dealt; those that don't were dealt by line.
+        let is_own = section["layout"].as_str().is_some_and(is_own_layout);
         let dealing = match (&section[SALT], &section[PERCENT]) {
             (Value::Null, Value::Null) if is_own => Dealing::ByLine,
             (Value::Null, Value::Null) => Dealing::default(),
@@ -66,7 +71,7 @@ impl Handling {
             }
         };
         let text = if section[BYTES] == true { TextKind::Bytes } else { TextKind::Text };
-        Ok(Self { dealing, text })
+        Ok(Self { dealing, text, can_take_bytes: false })
     }
 
     /// What a run's config says, for the data that it has learned.
@@ -97,7 +102,11 @@ mod tests {
             (json!({ "layout": "bytes", "bytes": true }), Dealing::default(), TextKind::Bytes),
         ];
         for (section, dealing, text) in cases {
-            assert_eq!(Handling::as_learned(&section).unwrap(), Handling { dealing, text }, "{section}");
+            assert_eq!(
+                Handling::as_learned(&section).unwrap(),
+                Handling { dealing, text, can_take_bytes: false },
+                "{section}"
+            );
         }
         for section in [
             json!({ "split_salt": "a" }),

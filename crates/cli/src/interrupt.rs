@@ -129,6 +129,11 @@ pub fn remove_at_an_end(folder: &Path) {
     *TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner) = Some(folder.to_owned());
 }
 
+/// This folder is not to be removed any more. Waits for whoever is removing it, which is before the process ends.
+pub fn keep_at_an_end(folder: &Path) {
+    TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner).take_if(|known| known == folder);
+}
+
 /// Nothing came of it: undoes what is to be undone, and says whether that was anything.
 pub fn undo() -> bool {
     let undo = UNDO.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -2,22 +2,23 @@
 //! nothing is named. Reading dialogues is `multiwoz`'s, cutting text into splits is `trainer`'s, how it is read says `handling.rs`.
 
 use crate::folders;
-use crate::handling::{BYTES, Handling, PERCENT, SALT, TEXT, TextKind};
+use crate::handling::{BYTES, EXCLUDE, Handling, PERCENT, SALT, TEXT, TextKind};
 use crate::output::note;
 use crate::progress::reading;
 use crate::spool::{STANDARD_INPUT, Spool};
-use crate::text_file::{bytes_of, or_bytes};
+use crate::text_file::{OR_BYTES, bytes_of, or_bytes};
 use crate::texts::{Examples, SplitTexts, Texts, Turns};
 use crate::train_arguments::TrainingData;
-use crate::typed::typed;
+use crate::typed::{SAMPLE, program, typed};
 use anyhow::{Context, bail};
-use reformer_multiwoz::{Dealing, Duplicates, Reading, Source, Split, ending, read_text};
+use reformer_multiwoz::{Dealing, Duplicates, NameSays, Reading, Source, Split, read_text};
 use reformer_session::{Speaker, StoredPath};
 use reformer_trainer::Corpus;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::env;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,14 +26,6 @@ use std::sync::Arc;
 const MULTIWOZ: &str = "multiwoz-2.2";
 /// Names the folder for data, or that of MultiWOZ itself, before the platform's.
 const VARIABLE: &str = "REFORMER_DATA";
-/// In a run's config, whether train is without what occurs in dev or test; not there, where it isn't.
-const EXCLUDE: &str = "exclude_duplicates";
-/// What `--data` calls the embedded corpus.
-const SAMPLE: &str = "sample";
-/// Endings of files that hold dialogues, or files of dialogues.
-const DIALOGUES: [&str; 4] = ["json", "jsonl", "ndjson", "zip"];
-/// Endings of files that hold other files, but for the zip archive: whatever is in one, it is no text to learn.
-const ARCHIVES: [&str; 8] = ["tar", "tgz", "xz", "txz", "7z", "zst", "bz2", "rar"];
 /// Files that are named where some aren't read.
 const MOST_NAMED: usize = 5;
 
@@ -40,7 +33,7 @@ const MOST_NAMED: usize = 5;
 #[derive(Clone, Debug)]
 pub struct Material {
     what: What,
-    dealing: Dealing,
+    handling: Handling,
     /// Where standard input is kept, if it came from there.
     spool: Option<Arc<Spool>>,
 }
@@ -49,8 +42,8 @@ pub struct Material {
 enum What {
     /// Dialogues in splits.
     Dialogues(Source),
-    /// A file that holds none.
-    Text(PathBuf, TextKind),
+    /// A file that holds none, and is learned as [`Handling::text`] says.
+    Text(PathBuf),
 }
 
 impl Material {
@@ -71,7 +64,7 @@ impl Material {
         }
         if path.as_os_str() == STANDARD_INPUT {
             let spool = Spool::read(handling.text == TextKind::Bytes)?;
-            let found = Self::open(spool.path(), handling)?;
+            let found = Self::open(spool.path(), handling).map_err(|error| spool.say_error(error))?;
             return Ok(Self { spool: Some(Arc::new(spool)), ..found });
         }
         let name = path.display();
@@ -89,29 +82,29 @@ impl Material {
         }
         // Runs remember where their data is, whatever folder they are used from.
         let path = dunce::canonicalize(path).with_context(|| format!("--data {name}: cannot find where it lies"))?;
-        let Handling { dealing, text } = handling.clone();
-        let ends_in = |endings: &[&str]| ending(&path).is_some_and(|ending| endings.contains(&ending.as_str()));
-        let holds_dialogues = kind.is_dir() || ends_in(&DIALOGUES);
-        let what = match text {
+        let says = if kind.is_dir() { NameSays::Dialogues } else { NameSays::of(&path) };
+        let dealing = &handling.dealing;
+        let what = match handling.text {
             TextKind::Bytes if kind.is_dir() => bail!(
                 "--bytes, of this command or of the run's beginning: {name} is a folder, and has no bytes: name a file"
             ),
-            TextKind::Bytes | TextKind::AsLearned if kind.is_file() => What::Text(path, text),
-            _ if holds_dialogues => {
+            TextKind::Bytes | TextKind::AsLearned if kind.is_file() => What::Text(path),
+            _ if says == NameSays::Dialogues => {
                 What::Dialogues(Source::open_with(&path, &Reading { dealing: dealing.clone(), ..Reading::default() })?)
             }
-            _ if ends_in(&ARCHIVES) => bail!(
+            _ if says == NameSays::Archive => bail!(
                 "--data {name}: of archives only .zip is read, and .gz of a single file: unpack it, and name the folder or \
-                 the file; or let `train --bytes` learn its bytes as they are"
+                 the file{}",
+                if handling.can_take_bytes { OR_BYTES } else { "" }
             ),
             _ => {
                 // A look at its first bytes.
-                read_text(&path, 0).map_err(or_bytes)?;
-                What::Text(path, text)
+                read_text(&path, 0).map_err(|error| or_bytes(error, handling))?;
+                What::Text(path)
             }
         };
-        let found = Self { what, dealing, spool: None };
-        if found.dealing == Dealing::ByLine && found.is_dealt() {
+        let found = Self { what, handling: handling.clone(), spool: None };
+        if found.handling.dealing == Dealing::ByLine && found.is_dealt() {
             note(format_args!(
                 "warning: this run's splits of {name} go by line number, since it was begun when that was the rule: what is \
                  trained on and what is measured on depends on the order of its lines; a new run goes by what they say"
@@ -131,7 +124,7 @@ impl Material {
     }
 
     fn of_source(source: Source) -> Self {
-        Self { what: What::Dialogues(source), dealing: Dealing::default(), spool: None }
+        Self { what: What::Dialogues(source), handling: Handling::default(), spool: None }
     }
 
     /// The data section of a run's config.
@@ -140,13 +133,13 @@ impl Material {
         if exclude_duplicates {
             section[EXCLUDE] = Value::Bool(true);
         }
-        if let (What::Dialogues(source), Dealing::ByText { salt, test_percent }) = (&self.what, &self.dealing)
+        if let (What::Dialogues(source), Dealing::ByText { salt, test_percent }) = (&self.what, &self.handling.dealing)
             && source.is_own()
         {
             section[SALT] = json!(salt);
             section[PERCENT] = json!(test_percent);
         }
-        if let What::Text(_, TextKind::Bytes) = self.what {
+        if let (What::Text(_), TextKind::Bytes) = (&self.what, self.handling.text) {
             section[BYTES] = Value::Bool(true);
         }
         section
@@ -160,7 +153,7 @@ impl Material {
     /// What a run's config says of its data.
     ///
     /// # Errors
-    /// If it isn't there any more.
+    /// If it isn't there any more, or isn't what it was.
     pub fn of_section(section: &Value) -> anyhow::Result<Self> {
         let path = StoredPath::deserialize(&section["path"])
             .context("the run's config.json has no `data.path`: name data with --data PATH")?;
@@ -170,8 +163,11 @@ impl Material {
                  in again with --data -"
             );
         }
-        Self::open(&path, &Handling::as_learned(section)?)
-            .context("the run's own data is not there any more; --data PATH names other data")
+        let opened = Self::open(&path, &Handling::as_learned(section)?);
+        if path.as_os_str() != SAMPLE && fs::metadata(&*path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            return opened.context("the run's own data is not there any more; --data PATH names other data");
+        }
+        opened
     }
 
     /// Whether it is somebody's own and no published set: dialogues in a form for own ones, or a text.
@@ -183,7 +179,7 @@ impl Material {
     pub fn source(&self) -> Option<&Source> {
         match &self.what {
             What::Dialogues(source) => Some(source),
-            What::Text(..) => None,
+            What::Text(_) => None,
         }
     }
 
@@ -192,7 +188,7 @@ impl Material {
         match &self.what {
             _ if self.spool.is_some() => Path::new(STANDARD_INPUT),
             What::Dialogues(source) => source.path(),
-            What::Text(path, _) => path,
+            What::Text(path) => path,
         }
     }
 
@@ -200,8 +196,8 @@ impl Material {
     pub fn layout(&self) -> &'static str {
         match &self.what {
             What::Dialogues(source) => source.layout(),
-            What::Text(_, TextKind::Bytes) => BYTES,
-            What::Text(..) => TEXT,
+            What::Text(_) if self.handling.text == TextKind::Bytes => BYTES,
+            What::Text(_) => TEXT,
         }
     }
 
@@ -220,6 +216,10 @@ impl Material {
     /// # Errors
     /// The first thing that is wrong with the data.
     pub fn read(&self, exclude_duplicates: bool) -> anyhow::Result<Texts> {
+        self.read_all(exclude_duplicates).map_err(|error| self.say_error(error))
+    }
+
+    fn read_all(&self, exclude_duplicates: bool) -> anyhow::Result<Texts> {
         self.tell_unread();
         match &self.what {
             What::Dialogues(source) => {
@@ -233,9 +233,9 @@ impl Material {
                 }
                 Ok(Texts::Dialogues { train, dev, left_out })
             }
-            What::Text(path, kind) => {
+            What::Text(path) => {
                 self.refuse_to_exclude(exclude_duplicates)?;
-                Ok(Texts::Bytes(bytes_of(path, *kind)?))
+                Ok(Texts::Bytes(bytes_of(path, &self.handling)?))
             }
         }
     }
@@ -245,15 +245,19 @@ impl Material {
     /// # Errors
     /// The first thing that is wrong with the data; if there is nothing of the split.
     pub fn examples(&self, split: Split, exclude_duplicates: bool) -> anyhow::Result<Examples> {
+        self.examples_of(split, exclude_duplicates).map_err(|error| self.say_error(error))
+    }
+
+    fn examples_of(&self, split: Split, exclude_duplicates: bool) -> anyhow::Result<Examples> {
         self.tell_unread();
         let (texts, left_out) = match &self.what {
             What::Dialogues(source) => {
                 let (turns, left_out) = turns_without(source, split, exclude_duplicates)?;
                 (SplitTexts::Dialogues(turns), left_out)
             }
-            What::Text(path, kind) => {
+            What::Text(path) => {
                 self.refuse_to_exclude(exclude_duplicates)?;
-                let text = bytes_of(path, *kind)?;
+                let text = bytes_of(path, &self.handling)?;
                 let [train, dev, test] = Corpus::cut_text(&text);
                 let part = match split {
                     Split::Train => train,
@@ -272,6 +276,22 @@ impl Material {
         };
         let is_dealt = self.is_dealt() || self.source().is_none();
         Ok(Examples { texts, left_out, is_dealt, path: self.path().to_owned() })
+    }
+
+    /// A message about it, in which standard input is called so: see [`Spool::say`].
+    pub fn say(&self, message: String) -> String {
+        match &self.spool {
+            Some(spool) => spool.say(&message),
+            None => message,
+        }
+    }
+
+    /// An error about it, likewise.
+    pub fn say_error(&self, error: anyhow::Error) -> anyhow::Error {
+        match &self.spool {
+            Some(spool) => spool.say_error(error),
+            None => error,
+        }
     }
 
     /// Refuses options that mean nothing for this data.
@@ -315,8 +335,9 @@ impl Material {
             count => format!("{count} files with dialogues in {of_folder} are not read"),
         };
         note(format_args!(
-            "warning: {what}: {}{more}; `data check --data {}` says what to do",
+            "warning: {what}: {}{more}; `{} data check --data {}` says what to do",
             names.join(", "),
+            program(),
             typed(self.path())
         ));
     }

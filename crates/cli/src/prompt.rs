@@ -2,16 +2,16 @@
 
 use crate::arguments::GenerateArguments;
 use crate::output::note;
+use crate::spool::STANDARD_INPUT;
 use crate::typed::typed;
 use anyhow::{Context, bail, ensure};
+use reformer_multiwoz::why_no_text;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
 /// Longer than what any model has positions for.
 const LARGEST: u64 = 64 << 20;
-/// Stands for standard input.
-const INPUT: &str = "-";
 
 /// A prompt and where it is from.
 pub struct Prompt {
@@ -28,8 +28,8 @@ impl Prompt {
     /// If it can't be read, isn't text, or is larger than any prompt.
     pub fn read(arguments: &GenerateArguments) -> anyhow::Result<Self> {
         match (&arguments.prompt, &arguments.prompt_file) {
-            (Some(text), _) if text != INPUT => Ok(Self { source: "--prompt".to_owned(), text: text.clone() }),
-            (None, Some(path)) if path.as_os_str() != INPUT => Self::of_file(path),
+            (Some(text), _) if text != STANDARD_INPUT => Ok(Self { source: "--prompt".to_owned(), text: text.clone() }),
+            (None, Some(path)) if path.as_os_str() != STANDARD_INPUT => Self::of_file(path),
             (Some(_), _) => Self::of_input("--prompt -"),
             (None, _) => Self::of_input("--prompt-file -"),
         }
@@ -68,13 +68,10 @@ impl Prompt {
                 "{source}: it begins with a byte-order mark, which is no part of a text: save it as UTF-8 without one"
             );
         }
-        match String::from_utf8(bytes) {
-            Ok(text) => Ok(Self { source, text }),
-            Err(error) => bail!(
-                "{source}: it is no UTF-8 text: byte {} does not belong to a character; save it as UTF-8",
-                error.utf8_error().valid_up_to()
-            ),
+        if let Some(found) = why_no_text(&bytes) {
+            bail!("{source}: it {found}: save it as text in UTF-8");
         }
+        Ok(Self { source, text: String::from_utf8(bytes)? })
     }
 
     /// What a user says: the line end that every editor and `echo` puts there is no part of it.

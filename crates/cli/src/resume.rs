@@ -1,7 +1,7 @@
 //! Options beside a run that was begun: those that were left out are the run's, those that can't change what was trained so far are
 //! taken, the others are refused by name.
 
-use crate::handling::{BYTES, PERCENT, SALT};
+use crate::handling::{BYTES, EXCLUDE, PERCENT, SALT};
 use crate::material::Material;
 use crate::presets::Recipe;
 use crate::train_arguments::TrainArguments;
@@ -69,7 +69,7 @@ pub fn config(
     }
     // What is left out is the run's.
     if arguments.data.exclude_duplicates {
-        wanted.data["exclude_duplicates"] = true.into();
+        wanted.data[EXCLUDE] = true.into();
     }
     if let Some(salt) = &arguments.data.split_salt {
         wanted.data[SALT] = salt.as_str().into();

@@ -4,7 +4,7 @@
 use crate::interrupt;
 use crate::output::note;
 use anyhow::{Context, bail};
-use reformer_multiwoz::{Contents, contents};
+use reformer_multiwoz::{Contents, DataError, ForeignKind, contents};
 use std::fs::{self, File};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -12,8 +12,10 @@ use tempfile::TempDir;
 
 /// What `--data` calls it.
 pub const STANDARD_INPUT: &str = "-";
-/// The file's name without its ending: messages about what is wrong with it name it.
+/// The file's name without its ending. Nobody has named it, so that messages say [`SAID`] instead.
 const NAME: &str = "standard-input";
+/// What messages call it.
+const SAID: &str = "standard input";
 
 /// What came from standard input. The file goes when this does.
 #[derive(Debug)]
@@ -35,7 +37,9 @@ impl Spool {
         let folder = tempfile::Builder::new().prefix("reformer-").tempdir();
         let folder = folder.context("--data -: there is no folder for temporary files")?;
         interrupt::remove_at_an_end(folder.path());
-        let mut file = folder.path().join(NAME);
+        // As whoever opens it finds it, whose messages are to be known again.
+        let whole = dunce::canonicalize(folder.path()).context("--data -: there is no folder for temporary files")?;
+        let mut file = whole.join(NAME);
         let written = File::create(&file).and_then(|mut written| io::copy(&mut input, &mut written));
         let length = written.with_context(|| format!("--data -: cannot keep what comes in {}", file.display()))?;
         if length == 0 {
@@ -45,6 +49,19 @@ impl Spool {
             file = named(&file)?;
         }
         Ok(Self { _folder: folder, file })
+    }
+
+    /// A message about what came, which the user knows as standard input and not as a temporary file.
+    pub fn say(&self, message: &str) -> String {
+        message.replace(&self.file.display().to_string(), SAID)
+    }
+
+    /// An error about it likewise.
+    pub fn say_error(&self, error: anyhow::Error) -> anyhow::Error {
+        match error.downcast_ref::<DataError>() {
+            Some(error) => anyhow::anyhow!(self.say(&error.to_string())),
+            None => anyhow::anyhow!(self.say(&format!("{error:#}"))),
+        }
     }
 
     /// Where it is kept.
@@ -62,8 +79,8 @@ fn named(file: &Path) -> anyhow::Result<PathBuf> {
     };
     let ending = match contents(file)? {
         Contents::Dialogues(form) => form.ending(),
-        Contents::Foreign { found: "a zip archive", .. } => ".zip",
-        Contents::Foreign { found: "a gzip file", .. } => {
+        Contents::Foreign { kind: ForeignKind::Zip, .. } => ".zip",
+        Contents::Foreign { kind: ForeignKind::Gzip, .. } => {
             let packed = rename(".gz")?;
             let ending = match contents(&packed)? {
                 Contents::Dialogues(form) => form.ending(),

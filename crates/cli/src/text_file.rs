@@ -1,6 +1,6 @@
 //! A file that holds no dialogues, and is learned byte by byte: whether it is text, and whether there is memory for it.
 
-use crate::handling::TextKind;
+use crate::handling::{Handling, TextKind};
 use crate::machine;
 use crate::output::note;
 use crate::quantities::Bytes;
@@ -16,7 +16,8 @@ const TEXT_MEMORY: u64 = 8;
 ///
 /// # Errors
 /// If it isn't what its kind says, is empty, or is too long for this machine's memory.
-pub fn bytes_of(path: &Path, kind: TextKind) -> anyhow::Result<Vec<u8>> {
+pub fn bytes_of(path: &Path, handling: &Handling) -> anyhow::Result<Vec<u8>> {
+    let kind = handling.text;
     let free = machine::free_bytes();
     let most = free / TEXT_MEMORY;
     let too_long = |length: u64| {
@@ -43,7 +44,7 @@ pub fn bytes_of(path: &Path, kind: TextKind) -> anyhow::Result<Vec<u8>> {
                 ));
                 whole()?
             }
-            Err(error) => return Err(or_bytes(error)),
+            Err(error) => return Err(or_bytes(error, handling)),
         },
     };
     if text.len() as u64 > most {
@@ -56,11 +57,14 @@ pub fn bytes_of(path: &Path, kind: TextKind) -> anyhow::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// What is no text can be learned all the same.
-pub fn or_bytes(error: DataError) -> anyhow::Error {
+/// What to do besides where a file is no text: its bytes can be learned all the same.
+pub const OR_BYTES: &str = "; or let `train --bytes` learn its bytes as they are";
+
+/// What is no text, with [that advice](OR_BYTES) where the command could take it.
+pub fn or_bytes(error: DataError, handling: &Handling) -> anyhow::Error {
     match error {
-        DataError::Contents { .. } | DataError::Encoding { .. } => {
-            anyhow!("{error}; or let `train --bytes` learn its bytes as they are")
+        DataError::Contents { .. } | DataError::Encoding { .. } if handling.can_take_bytes => {
+            anyhow!("{error}{OR_BYTES}")
         }
         error => error.into(),
     }

@@ -1,5 +1,6 @@
 //! Commands and paths that a user is told to type: as a shell takes them. How paths are shown elsewhere is `Path::display`'s.
 
+use crate::spool::STANDARD_INPUT;
 use std::env;
 use std::path::Path;
 
@@ -8,8 +9,10 @@ use std::path::Path;
 const PLAIN: &str = "/._-+:@%,";
 #[cfg(windows)]
 const PLAIN: &str = "/._-+:\\";
-/// The word that names the embedded corpus, and the sign for standard input: a path of that name needs its folder.
-const OTHER_MEANINGS: [&str; 1] = ["sample"];
+/// What `--data` calls the embedded corpus.
+pub const SAMPLE: &str = "sample";
+/// What means something else than a path: one of that name needs its folder.
+const OTHER_MEANINGS: [&str; 2] = [SAMPLE, STANDARD_INPUT];
 /// Says how the program was called, where something stands between it and the user: `cargo xtask` sets it.
 const CALLED_AS: &str = "REFORMER_CALLED_AS";
 
@@ -86,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_shell_reads_the_same_path() {
-        let rows: [(&[u8], &str); 11] = [
+        let rows: [(&[u8], &str); 12] = [
             (b"runs/run-0001", "runs/run-0001"),
             ("für".as_bytes(), "für"),
             (b"a b", "'a b'"),
@@ -94,6 +97,7 @@ mod tests {
             (b"-x", "./-x"),
             (b"-x y", "'./-x y'"),
             (b"sample", "./sample"),
+            (b"-", "./-"),
             (b"~", "'~'"),
             (b"", "''"),
             (b"caf\xe9'\\!%", r#""$(printf 'caf\351\047\134\041%%')""#),

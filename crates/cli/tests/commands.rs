@@ -139,6 +139,16 @@ fn every_command_that_is_printed_can_be_typed(place: &Place) {
         assert!(said.contains(&format!("data    {} (", path.display())), "{out}: {said}");
     }
 
+    // Dialogues that are not read: what says more of them.
+    fs::create_dir_all(folder.join("their data/eval")).expect("writable");
+    write_dialogues(&folder.join("their data/train.jsonl"));
+    write_dialogues(&folder.join("their data/eval/more.dat"));
+    let said = place.typed(&format!("{program} data stats --data 'their data'"));
+    let line = after(&said, "more.dat; `").to_owned();
+    assert!(line.starts_with(&format!("{begins} data check --data ")), "{line}");
+    let said = String::from_utf8_lossy(&place.sh(&line).stdout).into_owned();
+    assert!(said.contains("more.dat: it holds dialogues and is not read"), "{line}: {said}");
+
     // Nothing to take: how to make one.
     for arguments in ["info", "chat", "info --run nowhere", "train --resume"] {
         let output = place.sh(&format!("{program} {arguments}"));
@@ -196,11 +206,14 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
+/// The program's commands. After a backtick in a message one would be a command that can't be typed: it lacks the program.
+const COMMANDS: [&str; 8] = ["train", "generate", "chat", "evaluate", "plan", "info", "export", "data"];
+
 /// Whoever prints another command, or an option with a path that is not quoted, is found here and adds a test.
 #[test]
 fn every_place_that_prints_a_command_is_known() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut printing = Vec::new();
+    let (mut printing, mut mentioning) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(&source).expect("readable") {
         let path = entry.expect("readable").path();
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
@@ -211,6 +224,8 @@ fn every_place_that_prints_a_command_is_known() {
             printing.push(format!("{name} {calls}"));
         }
         for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            let is_command = |after: &&str| COMMANDS.iter().any(|command| after.starts_with(&format!("{command} ")));
+            mentioning.extend(line.split('`').filter(is_command).map(|mentioned| format!("{name}: {mentioned}")));
             assert!(
                 !line.contains("`cargo xtask") && !line.contains("`reformer "),
                 "{name}: `program()` knows how: {line}"
@@ -218,9 +233,21 @@ fn every_place_that_prints_a_command_is_known() {
         }
     }
     printing.sort();
+    mentioning.sort();
+    // Options by their command's name, which nobody is told to type as they stand.
+    assert_eq!(mentioning, ["info.rs: train --init-from", "text_file.rs: train --bytes"]);
     // `fetch` says `train --data` as `data sample` does; it can't be tried without its server.
     assert_eq!(
         printing,
-        ["data.rs 1", "evaluate.rs 1", "fetch.rs 1", "info.rs 1", "run_names.rs 1", "train.rs 1", "trained.rs 1"]
+        [
+            "data.rs 1",
+            "evaluate.rs 1",
+            "fetch.rs 1",
+            "info.rs 1",
+            "material.rs 1",
+            "run_names.rs 1",
+            "train.rs 1",
+            "trained.rs 1"
+        ]
     );
 }

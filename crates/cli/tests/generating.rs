@@ -77,7 +77,7 @@ fn a_prompt_comes_from_anywhere() {
     generate(&["--prompt-file", "."]).refused(&["it is a folder"]);
     generate(&["--prompt", " \n"]).refused(&["--prompt: it is empty: write what the user says"]);
     for (bytes, message) in
-        [(&b"caf\xe9"[..], "byte 3 does not belong to a character"), (b"\xef\xbb\xbfhi", "byte-order mark")]
+        [(&b"caf\xe9"[..], "it is no text in UTF-8 (from byte 4 on)"), (b"\xef\xbb\xbfhi", "byte-order mark")]
     {
         fs::write(folder.join("wrong.txt"), bytes).expect("writable");
         generate(&["--prompt-file", "wrong.txt"]).refused(&["--prompt-file wrong.txt", message]);

@@ -85,18 +85,8 @@ fn runs_from_before_are_dealt_by_line_and_say_so() {
     let said = call(path, &["evaluate", "--json", "--run", "run", "--include-trained"]).ended(0);
     assert!(said.stderr.contains("go by line number"), "{}", said.stderr);
     assert_ne!(said.object()["bytes"], by_text["bytes"]);
-    let line: Vec<_> =
-        fs::read_to_string(path.join("dialogues.jsonl")).expect("readable").lines().map(str::to_owned).collect();
-    let bytes = |line: &String| -> usize {
-        let dialogue: Value = serde_json::from_str(line).expect("JSON");
-        dialogue["turns"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .map(|turn| turn["text"].as_str().expect("a text").len())
-            .sum()
-    };
-    let expected: usize = line.iter().skip(1).step_by(20).map(bytes).sum();
+    let lines = fs::read_to_string(path.join("dialogues.jsonl")).expect("readable");
+    let expected: usize = lines.lines().skip(1).step_by(20).map(text_bytes).sum();
     assert_eq!(said.object()["bytes"], expected, "the second of each 20 lines");
     call(path, &["train", "--resume", "--run", "run", "--split-salt", "a"]).refused(&["split_salt"]);
     let said = call(path, &["train", "--resume", "--run", "run"]);
@@ -150,6 +140,23 @@ fn a_file_is_what_is_in_it() {
     train(path, "no", &["--data", "sample", "--bytes"]).refused(&["--bytes", "embedded corpus"]);
     train(path, "../no", &["--data", ".", "--bytes"]).refused(&["--bytes", "is a folder"]);
     train(path, "no", &["--bytes"]).refused(&["--bytes", "--data FILE"]);
+    train(path, "plain", &["--data", "dialogues.jsonl"]).ended(0);
+    // Only a new run can take bytes: nobody else is told that it could.
+    fs::write(path.join("wide.txt"), b"\xff\xfeh\0").expect("writable");
+    for (name, parts) in [("wide.txt", "is UTF-16"), ("data.tar.gz", "only .zip is read")] {
+        for command in [&["data", "stats"][..], &["data", "check"], &["evaluate", "--run", "plain"]] {
+            let said = call(path, &[command, &["--data", name]].concat()).refused(&[parts]);
+            assert!(!said.stderr.contains("--bytes"), "{}", said.stderr);
+        }
+    }
+    // Data that is there and is something else is not said to be gone.
+    fs::rename(path.join("x.bin"), path.join("y.bin")).expect("ours");
+    call(path, &["evaluate", "--run", "run-latin.txt"]).refused(&["not there any more", "--data PATH"]);
+    fs::create_dir(path.join("x.bin")).expect("writable");
+    let said = call(path, &["evaluate", "--run", "run-latin.txt"]).refused(&["is a folder, and has no bytes"]);
+    assert!(!said.stderr.contains("not there any more"), "{}", said.stderr);
+    fs::remove_dir(path.join("x.bin")).expect("ours");
+    fs::rename(path.join("y.bin"), path.join("x.bin")).expect("ours");
     // As runs were begun before: a text that isn't one goes on being learned.
     let mut old = config(path, "run-latin.txt");
     old["data"] = json!({ "path": old["data"]["path"], "layout": "text" });
@@ -184,7 +191,13 @@ fn dialogues_come_in_many_forms() {
     assert!(!text.stderr.contains("standard-input"), "{}", text.stderr);
     call_with(path, &["data", "stats", "--data", "-"], "").refused(&["standard input is empty"]);
     call_with(path, &["data", "stats", "--data", "-"], "{\"turns\":[{\"speaker\":\"me\",\"text\":\"\"}]}")
-        .refused(&["standard-input.jsonl", "`speaker` is \"me\""]);
+        .refused(&["error: standard input: dialogue in line 1", "`speaker` is \"me\""]);
+    let said = call_with(path, &["data", "check", "--data", "-"], "{\"turns\":[]}").ended(0);
+    assert!(said.stdout.starts_with("warning: standard input: dialogue line 1: there are no turns"), "{}", said.stdout);
+    for wrong in ["{\"turns\":[{\"speaker\":\"me\",\"text\":\"\"}]}", "\u{feff}Dear all"] {
+        let said = call_with(path, &[&TINY[..], &["no", "--data", "-"]].concat(), wrong).ended(1);
+        assert!(said.stderr.contains("standard input") && !said.stderr.contains("standard-input"), "{}", said.stderr);
+    }
 
     let run = [&TINY[..], &["run", "--data", "-"]].concat();
     call_with(path, &run, &lines).ended(0);
@@ -247,9 +260,11 @@ fn what_is_not_read_is_named() {
     let folder = folder();
     let path = folder.path();
     let lines = fs::read_to_string(path.join("dialogues.jsonl")).expect("readable");
-    for name in ["train.jsonl", "VALID.jsonl", "test.jsonl"] {
+    // Another number of dialogues in each, so that a split can't be taken for another.
+    for (name, count) in [("train.jsonl", 120), ("VALID.jsonl", 30), ("test.jsonl", 60)] {
         fs::create_dir_all(path.join("own/eval")).expect("writable");
-        fs::write(path.join("own").join(name), &lines).expect("writable");
+        let part: String = lines.lines().take(count).map(|line| format!("{line}\n")).collect();
+        fs::write(path.join("own").join(name), part).expect("writable");
     }
     fs::write(path.join("own/README.md"), "# Mine").expect("writable");
     fs::write(path.join("own/ontology.json"), "{}").expect("writable");
@@ -259,7 +274,9 @@ fn what_is_not_read_is_named() {
     {
         assert!(said.stderr.contains(part), "no {part:?} in {}", said.stderr);
     }
-    assert_eq!(evaluated_split_bytes(path), evaluated_split_bytes(path));
+    let dev = &stats(path, "own")["splits"]["dev"];
+    let known: usize = lines.lines().take(30).map(text_bytes).sum();
+    assert_eq!((&dev["dialogues"], &dev["bytes"]), (&json!(30), &json!(known)), "`VALID.jsonl` is dev");
     fs::write(path.join("own/eval/more.dat"), &lines).expect("writable");
     let said = call(path, &["data", "check", "--data", "own"]).refused(&["unreadable"]);
     assert!(said.stdout.contains("more.dat: it holds dialogues and is not read"), "{}", said.stdout);
@@ -276,9 +293,11 @@ fn what_is_not_read_is_named() {
     assert!(said.stderr.contains("eval/more.dat"), "{}", said.stderr);
 }
 
-/// `valid` is `dev`, wherever it stands.
-fn evaluated_split_bytes(path: &Path) -> Value {
-    stats(path, "own")["splits"]["dev"]["bytes"].clone()
+/// Bytes of all that is said in a dialogue, given as a line.
+fn text_bytes(line: &str) -> usize {
+    let dialogue: Value = serde_json::from_str(line).expect("JSON");
+    let turns = dialogue["turns"].as_array().expect("a list");
+    turns.iter().map(|turn| turn["text"].as_str().expect("a text").len()).sum()
 }
 
 #[test]
@@ -309,5 +328,44 @@ fn dialogues_are_converted() {
     convert("dialogues.jsonl", "turns", "chats", &[]).refused(&["chats: it is there already", "--force"]);
     convert("chats", "turns", "chats", &["--force"]).refused(&["lie one within the other"]);
     convert("dialogues.jsonl", "data-json", "x.jsonl", &[]).refused(&["name a folder"]);
+    for out in ["sample.jsonl/x", "sample.jsonl/x/y.jsonl"] {
+        convert("dialogues.jsonl", "turns", out, &["--force"])
+            .refused(&["error: --out sample.jsonl: it is a file, and nothing can be in it"]);
+    }
+    call(path, &["data", "sample", "--out", "sample.jsonl/x"])
+        .refused(&["error: --out sample.jsonl: it is a file, and nothing can be in it"]);
+    convert("chats", "turns", "not-there/../chats/out", &[]).refused(&["lie one within the other"]);
     convert("dialogues.jsonl", "csv", "x", &[]).ended(2);
+}
+
+/// Ctrl-C while something is written: what was written so far goes, what was there stays.
+#[cfg(unix)]
+#[test]
+fn what_is_being_written_is_removed_when_it_is_stopped() {
+    let folder = folder();
+    let path = folder.path();
+    let lines = fs::read_to_string(path.join("dialogues.jsonl")).expect("readable");
+    call(path, &["data", "convert", "--data", "dialogues.jsonl", "--to", "turns", "--out", "out"]).ended(0);
+    let before = fs::read(path.join("out/train.jsonl")).expect("written");
+    // So many that writing them takes seconds.
+    fs::write(path.join("many.jsonl"), lines.repeat(2000)).expect("writable");
+    let names = || -> Vec<String> {
+        let entries = fs::read_dir(path).expect("readable");
+        entries.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned()).collect()
+    };
+    let mut child = harness::program(path);
+    child.args(["data", "convert", "--data", "many.jsonl", "--to", "messages", "--out", "out", "--force"]);
+    let mut child = child.spawn().expect("it runs");
+    while !names().iter().any(|name| name.starts_with(".writing-")) {
+        assert_eq!(child.try_wait().expect("ours"), None, "it ended before anything was written");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.expect("kill is everywhere").success());
+    let output = child.wait_with_output().expect("ours");
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(fs::read(path.join("out/train.jsonl")).expect("still there"), before);
+    let left: Vec<_> =
+        names().into_iter().filter(|name| name.contains("writing") || name.contains("replaced")).collect();
+    assert!(left.is_empty(), "{left:?}");
 }

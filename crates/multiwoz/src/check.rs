@@ -4,7 +4,7 @@ use crate::dialogue_file::{DialogueFile, Splitting};
 use crate::error::shorten;
 use crate::fingerprint::Fingerprint;
 use crate::split_lists::{SplitLists, bare};
-use crate::{DataError, Dialogue, SlotValue, Source, Speaker, Split, Turn, schema_guided};
+use crate::{DataError, Dialogue, SlotValue, Source, Speaker, Split, Turn, schema_guided, transcripts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -155,7 +155,9 @@ impl Checker {
         *self.dialogues.entry(split).or_default() += 1;
         let id = Some(dialogue.id.as_str());
         let name = Fingerprint::of_bytes(dialogue.id.bytes());
-        if let Some(first) = self.ids.get(&name) {
+        if transcripts::is_number(&dialogue.id) {
+            // No id, but the number of a line: each file has such a line.
+        } else if let Some(first) = self.ids.get(&name) {
             let message = format!("the id occurs also in {}", first.display());
             self.suspect(file, id, None, message);
         } else {

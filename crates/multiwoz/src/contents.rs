@@ -15,10 +15,10 @@ pub enum Contents {
     Encoding(&'static str),
     /// A file of another kind.
     Foreign {
+        /// What kind.
+        kind: ForeignKind,
         /// Such as `a tar archive`.
         found: &'static str,
-        /// What to do with it.
-        advice: &'static str,
     },
     /// None of these: text, perhaps, or bytes that nobody knows.
     Other,
@@ -57,47 +57,83 @@ impl Form {
     }
 }
 
-const UNPACK: &str = "unpack it, and name the folder or the file";
-const NO_TENSORS: &str = "dialogues and texts are learned, no tensors: name a file of these";
-const NO_PICTURES: &str =
-    "dialogues and texts are learned, no pictures and documents: name a file of these, or save it as text";
-const NO_PROGRAMS: &str = "dialogues and texts are learned: name a file of these";
-const GZIP: &str = "unpack it, or let its name end in .gz: .jsonl.gz, .json.gz, .txt.gz";
-const ZIP: &str = "let its name end in .zip, or unpack it, and name the folder or the file";
+/// Kinds of files that are neither dialogues nor text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ForeignKind {
+    /// A zip archive, which is read where its name says so.
+    Zip,
+    /// A file that is packed with gzip, which is read where its name says so.
+    Gzip,
+    /// An archive of another kind.
+    Archive,
+    /// Tables: Parquet, Arrow, SQLite.
+    Table,
+    /// Weights of a model and other numbers.
+    Tensors,
+    /// Pictures, recordings, documents.
+    Media,
+    /// A program.
+    Program,
+}
 
-/// Where a mark stands, the mark, what it says, what to do. The first that is there counts.
-const MARKS: &[(usize, &[u8], &str, &str)] = &[
-    (0, b"\x1f\x8b", "a gzip file", GZIP),
-    (0, b"\xfd7zXZ\0", "an xz archive", UNPACK),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
-    (0, b"\x28\xb5\x2f\xfd", "a zstd archive", UNPACK),
-    (0, b"Rar!\x1a\x07", "a rar archive", UNPACK),
-    (0, b"\x04\x22\x4d\x18", "an lz4 archive", UNPACK),
-    (257, b"ustar", "a tar archive", UNPACK),
-    (0, b"\x93NUMPY", "a numpy file", NO_TENSORS),
-    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file", NO_TENSORS),
-    (0, b"\x89PNG\r\n\x1a\n", "a picture (PNG)", NO_PICTURES),
-    (0, b"\xff\xd8\xff", "a picture (JPEG)", NO_PICTURES),
-    (0, b"GIF87a", "a picture (GIF)", NO_PICTURES),
-    (0, b"GIF89a", "a picture (GIF)", NO_PICTURES),
-    (0, b"II*\0", "a picture (TIFF)", NO_PICTURES),
-    (0, b"MM\0*", "a picture (TIFF)", NO_PICTURES),
-    (8, b"WEBPVP8", "a picture (WebP)", NO_PICTURES),
-    (8, b"WAVEfmt ", "a recording (WAV)", NO_PICTURES),
-    (0, b"OggS\0", "a recording (Ogg)", NO_PICTURES),
-    (0, b"%PDF-", "a PDF document", NO_PICTURES),
-    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of Office", NO_PICTURES),
-    (0, b"SQLite format 3\0", "a database (SQLite)", NO_PROGRAMS),
-    (0, b"PAR1\x15", "a table (Parquet)", "save it as .jsonl, a dialogue a line"),
-    (0, b"ARROW1\0\0", "a table (Arrow)", "save it as .jsonl, a dialogue a line"),
-    (0, b"\x7fELF", "a program", NO_PROGRAMS),
+impl ForeignKind {
+    /// What to do with a file of it.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Zip => "let its name end in .zip, or unpack it, and name the folder or the file",
+            Self::Gzip => "unpack it, or let its name end in .gz: .jsonl.gz, .json.gz, .txt.gz",
+            Self::Archive => "unpack it, and name the folder or the file",
+            Self::Table => "save it as .jsonl, a dialogue a line",
+            Self::Tensors => "dialogues and texts are learned, no tensors: name a file of these",
+            Self::Media => {
+                "dialogues and texts are learned, no pictures and documents: name a file of these, or save it as text"
+            }
+            Self::Program => "dialogues and texts are learned: name a file of these",
+        }
+    }
+
+    /// Whether there may be dialogues in a file of it, which nobody sees without unpacking or converting it.
+    pub fn may_hold_dialogues(self) -> bool {
+        match self {
+            Self::Zip | Self::Gzip | Self::Archive | Self::Table => true,
+            Self::Tensors | Self::Media | Self::Program => false,
+        }
+    }
+}
+
+/// Where a mark stands, the mark, what has it, of which kind that is. The first that is there counts.
+const MARKS: &[(usize, &[u8], &str, ForeignKind)] = &[
+    (0, b"\x1f\x8b", "a gzip file", ForeignKind::Gzip),
+    (0, b"\xfd7zXZ\0", "an xz archive", ForeignKind::Archive),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", ForeignKind::Archive),
+    (0, b"\x28\xb5\x2f\xfd", "a zstd archive", ForeignKind::Archive),
+    (0, b"Rar!\x1a\x07", "a rar archive", ForeignKind::Archive),
+    (0, b"\x04\x22\x4d\x18", "an lz4 archive", ForeignKind::Archive),
+    (257, b"ustar", "a tar archive", ForeignKind::Archive),
+    (0, b"\x93NUMPY", "a numpy file", ForeignKind::Tensors),
+    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file", ForeignKind::Tensors),
+    (0, b"\x89PNG\r\n\x1a\n", "a picture (PNG)", ForeignKind::Media),
+    (0, b"\xff\xd8\xff", "a picture (JPEG)", ForeignKind::Media),
+    (0, b"GIF87a", "a picture (GIF)", ForeignKind::Media),
+    (0, b"GIF89a", "a picture (GIF)", ForeignKind::Media),
+    (0, b"II*\0", "a picture (TIFF)", ForeignKind::Media),
+    (0, b"MM\0*", "a picture (TIFF)", ForeignKind::Media),
+    (8, b"WEBPVP8", "a picture (WebP)", ForeignKind::Media),
+    (8, b"WAVEfmt ", "a recording (WAV)", ForeignKind::Media),
+    (0, b"OggS\0", "a recording (Ogg)", ForeignKind::Media),
+    (0, b"%PDF-", "a PDF document", ForeignKind::Media),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of Office", ForeignKind::Media),
+    (0, b"SQLite format 3\0", "a database (SQLite)", ForeignKind::Table),
+    (0, b"PAR1\x15", "a table (Parquet)", ForeignKind::Table),
+    (0, b"ARROW1\0\0", "a table (Arrow)", ForeignKind::Table),
+    (0, b"\x7fELF", "a program", ForeignKind::Program),
 ];
 
 impl Contents {
     /// Of a file that begins so; [`HEAD`] bytes are enough.
     pub(crate) fn of(head: &[u8]) -> Self {
-        if let Some((found, advice)) = foreign(head) {
-            return Self::Foreign { found, advice };
+        if let Some((found, kind)) = foreign(head) {
+            return Self::Foreign { kind, found };
         }
         let found = match head {
             [0xef, 0xbb, 0xbf, ..] => Some("begins with a byte-order mark"),
@@ -113,29 +149,31 @@ impl Contents {
     }
 }
 
-fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
+fn foreign(head: &[u8]) -> Option<(&'static str, ForeignKind)> {
     let begins = |at: usize, mark: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(mark));
-    if let Some((.., found, advice)) = MARKS.iter().find(|(at, mark, ..)| begins(*at, mark)) {
-        return Some((found, advice));
+    if let Some((.., found, kind)) = MARKS.iter().find(|(at, mark, ..)| begins(*at, mark)) {
+        return Some((found, *kind));
     }
     match head {
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(zip(head)),
         // A digit for how large its blocks are, then a mark of 48 bits: of the first block, or of the end.
         [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, ..]
-        | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, ..] => Some(("a bzip2 archive", UNPACK)),
+        | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, ..] => {
+            Some(("a bzip2 archive", ForeignKind::Archive))
+        }
         // The length of a header of JSON in eight bytes, then the header.
-        [_, _, _, _, 0, 0, 0, 0, b'{', b'"', ..] => Some(("a safetensors file", NO_TENSORS)),
-        [b'G', b'G', b'U', b'F', _, 0, 0, 0, ..] => Some(("a GGUF file", NO_TENSORS)),
+        [_, _, _, _, 0, 0, 0, 0, b'{', b'"', ..] => Some(("a safetensors file", ForeignKind::Tensors)),
+        [b'G', b'G', b'U', b'F', _, 0, 0, 0, ..] => Some(("a GGUF file", ForeignKind::Tensors)),
         // A protocol's number; text in UTF-8 never begins with this byte.
-        [0x80, 2..=5, ..] => Some(("a pickle", NO_TENSORS)),
+        [0x80, 2..=5, ..] => Some(("a pickle", ForeignKind::Tensors)),
         // Four bytes that are reserved, and 0.
-        [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] => Some(("a picture (BMP)", NO_PICTURES)),
+        [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] => Some(("a picture (BMP)", ForeignKind::Media)),
         _ => None,
     }
 }
 
 /// Other programs keep their files in zip archives too: the first file's name tells which.
-fn zip(head: &[u8]) -> (&'static str, &'static str) {
+fn zip(head: &[u8]) -> (&'static str, ForeignKind) {
     const LOCAL_HEADER: usize = 30;
     /// Names that are longer tell nothing.
     const LOOKED_AT: usize = 120;
@@ -143,13 +181,13 @@ fn zip(head: &[u8]) -> (&'static str, &'static str) {
     let name = &name[..name.len().min(LOOKED_AT)];
     let holds = |part: &[u8]| name.windows(part.len()).any(|window| window == part);
     if holds(b"data.pkl") {
-        ("a file of PyTorch", NO_TENSORS)
+        ("a file of PyTorch", ForeignKind::Tensors)
     } else if holds(b".npyPK") || holds(b".npy\x01") || holds(b".npy\x93") {
-        ("a numpy file", NO_TENSORS)
+        ("a numpy file", ForeignKind::Tensors)
     } else if holds(b"[Content_Types].xml") || holds(b"mimetypeapplication/vnd.oasis") {
-        ("a document of Office", NO_PICTURES)
+        ("a document of Office", ForeignKind::Media)
     } else {
-        ("a zip archive", ZIP)
+        ("a zip archive", ForeignKind::Zip)
     }
 }
 

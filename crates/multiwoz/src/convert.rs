@@ -5,7 +5,7 @@ use crate::fingerprint::Fingerprint;
 use crate::schema_guided::{SCHEMA, file_name};
 use crate::tree::Node;
 use crate::write::{DIALOGUES_PER_FILE, ListFile};
-use crate::{DataError, Dialogue, Source, Split, forms, staging};
+use crate::{DataError, Dialogue, Source, Split, Writing, forms, staging, transcripts, whole_path};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -69,17 +69,25 @@ impl fmt::Display for Target {
 /// # Errors
 /// If anything can't be read, or a dialogue can't be written so; if something is at `out` already, or it lies within the data.
 pub fn convert(source: &Source, target: Target, out: &Path, force: bool) -> Result<Converted, DataError> {
+    convert_with(source, target, out, &Writing::new(force))
+}
+
+/// As [`convert()`], told of temporary folders.
+///
+/// # Errors
+/// As [`convert()`].
+pub fn convert_with(source: &Source, target: Target, out: &Path, writing: &Writing) -> Result<Converted, DataError> {
     refuse_overlap(source, out)?;
     let is_file = out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl"));
     let mut conversion = Conversion { source, target, converted: Converted::default() };
     match (target, is_file) {
-        (Target::Turns | Target::Messages, true) => staging::file(out, force, |path| conversion.single_file(path))?,
+        (Target::Turns | Target::Messages, true) => staging::file(out, writing, |path| conversion.single_file(path))?,
         (_, true) => {
             return Err(DataError::NotAFolder { path: out.to_owned(), layout: target.name() });
         }
-        (Target::SchemaGuided, _) => staging::folder(out, force, |folder| conversion.schema_guided(folder))?,
-        (Target::DataJson, _) => staging::folder(out, force, |folder| conversion.data_json(folder))?,
-        (Target::Turns | Target::Messages, _) => staging::folder(out, force, |folder| conversion.lines(folder))?,
+        (Target::SchemaGuided, _) => staging::folder(out, writing, |folder| conversion.schema_guided(folder))?,
+        (Target::DataJson, _) => staging::folder(out, writing, |folder| conversion.data_json(folder))?,
+        (Target::Turns | Target::Messages, _) => staging::folder(out, writing, |folder| conversion.lines(folder))?,
     }
     Ok(conversion.converted)
 }
@@ -196,12 +204,21 @@ impl Conversion<'_> {
             let mut list = name.map(|name| ListFile::create(folder.join(name), '[', ']')).transpose()?;
             self.each(split, &mut |dialogue| {
                 let id = dialogue.id.as_str();
-                let bare = id.strip_suffix(".json").unwrap_or(id);
-                if !seen.insert(Fingerprint::of_bytes(bare.bytes())) {
+                // Of dialogues without ids those of two files may have been given the same.
+                let with_split = format!("{id} of {split}");
+                let mut is_new = |id: &str| {
+                    let bare = id.strip_suffix(".json").unwrap_or(id);
+                    seen.insert(Fingerprint::of_bytes(bare.bytes()))
+                };
+                let id = if is_new(id) {
+                    id
+                } else if transcripts::is_number(id) && is_new(&with_split) {
+                    &with_split
+                } else {
                     let problem =
                         "another dialogue has the same id, and of the two a data.json would keep one: rename it";
                     return Err(forms::unwritable(&dialogue, None, problem.to_owned()));
-                }
+                };
                 let form = forms::logged(&dialogue)?;
                 data.push(&format!("{}: ", serde_json::Value::from(id)), &form)?;
                 if let Some(list) = &mut list {
@@ -257,14 +274,7 @@ fn refuse_overlap(source: &Source, out: &Path) -> Result<(), DataError> {
     if source.files().is_empty() {
         return Ok(());
     }
-    // What does not exist yet lies where its nearest folder that does exist lies.
-    let out_path = std::path::absolute(out).map_err(DataError::file("find", out))?;
-    let existing = out_path.ancestors().find_map(|ancestor| Some((ancestor, dunce::canonicalize(ancestor).ok()?)));
-    let Some((ancestor, whole)) = existing else { return Ok(()) };
-    let whole = match out_path.strip_prefix(ancestor) {
-        Ok(rest) if !rest.as_os_str().is_empty() => whole.join(rest),
-        _ => whole,
-    };
+    let Some(whole) = whole_path(out) else { return Ok(()) };
     if whole.starts_with(&data) || data.starts_with(&whole) {
         return Err(DataError::WithinData { path: out.to_owned(), data: source.path().to_owned() });
     }

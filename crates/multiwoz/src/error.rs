@@ -180,6 +180,28 @@ pub enum DataError {
         /// Where data was to be written.
         path: PathBuf,
     },
+    /// Nothing is written there, whatever may be replaced: a link, a device, what may not be written to.
+    #[error("{path}: {problem}", path = path.display())]
+    InTheWay {
+        /// What is there, perhaps above where data was to be written.
+        path: PathBuf,
+        /// What it is, and what to do.
+        problem: String,
+    },
+    /// Data was to be replaced, the new could not be put in its place, nor the old be put back. Neither is lost.
+    #[error(
+        "cannot write {path}: {source}; what was there is in {kept} now: rename it to bring it back",
+        path = path.display(),
+        kept = kept.display()
+    )]
+    PutAside {
+        /// Where data was to be written.
+        path: PathBuf,
+        /// Where the old data is now.
+        kept: PathBuf,
+        /// Why the new could not be put in its place.
+        source: io::Error,
+    },
     /// Writing would replace a folder that holds something else than what is written.
     #[error(
         "{path} holds {other}, which is nothing that was converted: name another folder, or take it away",

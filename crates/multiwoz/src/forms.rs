@@ -25,7 +25,8 @@ type Fields = BTreeMap<String, Value>;
 /// `{"id","turns":[{"speaker","text"}]}`, with all else that MultiWOZ 2.2 has.
 #[derive(Serialize)]
 pub(crate) struct TurnsForm<'a> {
-    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     services: &'a [String],
     turns: Vec<TurnForm<'a>>,
@@ -52,7 +53,8 @@ struct TurnForm<'a> {
 /// `{"id","messages":[{"role","content"}]}`.
 #[derive(Serialize)]
 pub(crate) struct MessagesForm<'a> {
-    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
     messages: Vec<MessageForm<'a>>,
     #[serde(flatten)]
     other: Fields,
@@ -75,6 +77,11 @@ fn without(fields: &Fields, taken: &[&str]) -> Fields {
     fields.iter().filter(is_kept).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
+/// The id that a dialogue came with: one that was made of its line's number would be wrong in another line.
+fn own_id(dialogue: &Dialogue) -> Option<&str> {
+    (!transcripts::is_number(&dialogue.id)).then_some(dialogue.id.as_str())
+}
+
 pub(crate) fn turns(dialogue: &Dialogue) -> TurnsForm<'_> {
     let turn = |(at, turn)| {
         let Turn { speaker, utterance, frames, turn_id, log, other }: &Turn = turn;
@@ -88,7 +95,7 @@ pub(crate) fn turns(dialogue: &Dialogue) -> TurnsForm<'_> {
         }
     };
     TurnsForm {
-        id: &dialogue.id,
+        id: own_id(dialogue),
         services: &dialogue.services,
         turns: dialogue.turns.iter().enumerate().map(turn).collect(),
         goal: dialogue.goal.as_ref(),
@@ -110,7 +117,7 @@ pub(crate) fn messages(dialogue: &Dialogue) -> MessagesForm<'_> {
         content: &turn.utterance,
         other: without(&turn.other, &["role", "content", "tool_calls", "function_call"]),
     }));
-    MessagesForm { id: &dialogue.id, messages, other }
+    MessagesForm { id: own_id(dialogue), messages, other }
 }
 
 /// What a first message said, with its further fields, as `chats.rs` keeps it.

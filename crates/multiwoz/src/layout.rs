@@ -2,6 +2,8 @@
 
 use crate::contents::{Contents, Form};
 use crate::dialogue_file::{DialogueFile, FileLayout, Splitting};
+use crate::naming::{LINES, WHOLE, ZIP, ends_in};
+use crate::not_data::{describe, misnamed, misnamed_archive};
 use crate::schema_guided::{self, SCHEMA};
 use crate::split_lists::{self, SplitLists};
 use crate::tree::{DataFile, Node, Tree};
@@ -28,8 +30,8 @@ const SCHEMA_GUIDED: &str = "schema-guided";
 const MULTIWOZ_2_1: &str = "multiwoz-2.1";
 const JSONL: &str = "jsonl";
 const JSON: &str = "json";
-/// Files that have a dialogue in each line end so.
-const LINES: [&str; 2] = ["jsonl", "ndjson"];
+/// The layouts of own dialogues.
+const OWN: [&str; 2] = [JSONL, JSON];
 /// Files that are named where there are too many.
 const NAMED: usize = 4;
 /// All dialogues of MultiWOZ 2.0 or 2.1.
@@ -54,7 +56,7 @@ pub(crate) fn recognise(path: &Path, reading: &Reading) -> Result<Found, DataErr
     let name = gzip::unpacked_name(&name).unwrap_or(&name);
     let tree = if data.is_dir() {
         Tree::Folder(path.to_owned())
-    } else if ends_in(name, &["zip"]) {
+    } else if ends_in(name, &ZIP) {
         match Tree::archive(path, &reading.limits) {
             // It may be something else by its name only.
             Err(error @ DataError::Archive { .. }) => {
@@ -62,7 +64,7 @@ pub(crate) fn recognise(path: &Path, reading: &Reading) -> Result<Found, DataErr
             }
             tree => tree?,
         }
-    } else if ends_in(name, &["json"]) {
+    } else if ends_in(name, &WHOLE) {
         return single_json(path, name, reading);
     } else if ends_in(name, &LINES) {
         let file = transcripts(DataFile::new(path.to_owned()), dealt(reading));
@@ -84,33 +86,9 @@ fn unknown_file(path: &Path, limits: &Limits) -> Result<Found, DataError> {
     }
 }
 
-/// What a file called `.zip` is, if it isn't a zip archive at all.
-fn misnamed_archive(path: &Path, limits: &Limits) -> Option<DataError> {
-    match DataFile::new(path.to_owned()).contents(limits).ok()? {
-        Contents::Dialogues(form) => Some(misnamed(path, form)),
-        Contents::Foreign { found, .. } if found.contains("zip archive") => None,
-        Contents::Foreign { found, advice } => {
-            Some(DataError::Contents { file: path.to_owned(), found: format!("is {found}, not a zip archive"), advice })
-        }
-        Contents::Encoding(_) | Contents::Other => None,
-    }
-}
-
-/// A file of dialogues whose name says something else.
-pub(crate) fn misnamed(path: &Path, form: Form) -> DataError {
-    let found = format!("holds {}", form.describe());
-    let advice = match form {
-        Form::OwnLines => {
-            "let its name end in .jsonl if each is a line, or put them into one list, [{…}, {…}], in a .json file"
-        }
-        Form::OwnList | Form::SchemaGuided | Form::DataJson => "let its name end in .json",
-    };
-    DataError::Contents { file: path.to_owned(), found, advice }
-}
-
-/// Whether a name has one of these endings, in any case.
-fn ends_in(name: &str, endings: &[&str]) -> bool {
-    name.rsplit_once('.').is_some_and(|(_, found)| endings.iter().any(|ending| found.eq_ignore_ascii_case(ending)))
+/// Whether a layout, by its name, is one of own dialogues: see [`crate::Source::layout`].
+pub fn is_own_layout(layout: &str) -> bool {
+    OWN.contains(&layout)
 }
 
 fn dealt(reading: &Reading) -> Splitting {
@@ -141,10 +119,11 @@ fn in_tree(tree: &Tree, reading: &Reading) -> Result<Option<Found>, DataError> {
 fn in_nodes(tree: &Tree, nodes: &[(String, Node)], reading: &Reading) -> Result<Option<Found>, DataError> {
     let limits = &reading.limits;
     let files: Vec<(&str, &DataFile)> = nodes.iter().filter_map(file_of).collect();
+    refuse_twins(&files)?;
     // Own dialogues in a list are known by what is in it, whatever the file is called.
     let (lists, files): (Vec<_>, Vec<_>) = files
         .into_iter()
-        .partition(|(name, file)| ends_in(name, &["json"]) && form_of(file, limits) == Some(Form::OwnList));
+        .partition(|(name, file)| ends_in(name, &WHOLE) && form_of(file, limits) == Some(Form::OwnList));
     let mut found: Vec<Found> = split_folders(nodes)?.into_iter().collect();
     if let Some((_, file)) = files.iter().find(|(name, _)| name.eq_ignore_ascii_case(DATA_JSON)) {
         found.push(data_json((*file).clone(), &files, limits)?);
@@ -163,6 +142,18 @@ fn in_nodes(tree: &Tree, nodes: &[(String, Node)], reading: &Reading) -> Result<
     Ok(found.into_iter().next())
 }
 
+/// A file of dialogues beside itself packed with gzip is an error: of both only one would be read, or both, as twice as many dialogues.
+fn refuse_twins(files: &[(&str, &DataFile)]) -> Result<(), DataError> {
+    let mut seen = BTreeMap::new();
+    for (name, file) in files.iter().filter(|(name, _)| is_json(name)) {
+        if let Some(other) = seen.insert(name, file.path()) {
+            let other = other.display();
+            return unknown(file.path(), &format!("is {other} once more, packed or unpacked: take one of them away"));
+        }
+    }
+    Ok(())
+}
+
 /// How a file holds dialogues; what is wrong with one is said when it is read.
 fn form_of(file: &DataFile, limits: &Limits) -> Option<Form> {
     match file.contents(limits) {
@@ -173,7 +164,7 @@ fn form_of(file: &DataFile, limits: &Limits) -> Option<Form> {
 
 /// `train.json`, `dev.json` and `test.json`, as far as they are there.
 fn files_by_name(files: &[(&str, &DataFile)], limits: &Limits) -> Result<Option<Found>, DataError> {
-    let found = named_after_splits(files.iter().filter(|(name, _)| ends_in(name, &["json"])))?;
+    let found = named_after_splits(files.iter().filter(|(name, _)| ends_in(name, &WHOLE)))?;
     let found = found.into_iter().map(|(split, file)| json_file(file, Splitting::One(split), limits));
     let files = found.collect::<Result<Vec<_>, DataError>>()?;
     Ok(files.first().map(layout_of).map(|layout| Found { layout, files, tree: None }))
@@ -271,6 +262,7 @@ fn split_folders(nodes: &[(String, Node)]) -> Result<Option<Found>, DataError> {
 /// The files of dialogues of a split's folder in numeric order. A file of JSON that is called otherwise, or a folder of such
 /// files, is an error: what is in it would be lost.
 fn numbered_files(nodes: &[(String, Node)]) -> Result<Vec<DataFile>, DataError> {
+    refuse_twins(&nodes.iter().filter_map(file_of).collect::<Vec<_>>())?;
     let mut files = Vec::new();
     for (name, node) in nodes {
         let path = match (schema_guided::number_of(name), node) {
@@ -295,7 +287,7 @@ fn numbered_files(nodes: &[(String, Node)]) -> Result<Vec<DataFile>, DataError> 
 }
 
 fn is_json(name: &str) -> bool {
-    ends_in(name, &["json"]) || ends_in(name, &LINES)
+    ends_in(name, &WHOLE) || ends_in(name, &LINES)
 }
 
 fn data_json(file: DataFile, beside: &[(&str, &DataFile)], limits: &Limits) -> Result<Found, DataError> {
@@ -359,31 +351,4 @@ fn layout_of(file: &DialogueFile) -> &'static str {
 
 fn transcripts(file: DataFile, splitting: Splitting) -> DialogueFile {
     DialogueFile { file, layout: FileLayout::Transcripts, splitting }
-}
-
-/// What there is instead of a data set.
-fn describe(tree: &Tree) -> Result<String, DataError> {
-    let (kind, empty) = match tree {
-        Tree::Archive(..) => ("an archive", "is an empty archive"),
-        Tree::Folder(_) => ("a folder", "is an empty folder"),
-    };
-    let nodes = tree.nodes()?;
-    if nodes.is_empty() {
-        return Ok(empty.to_owned());
-    }
-    if nodes.iter().any(|(name, _)| schema_guided::number_of(name).is_some()) {
-        return Ok("holds the dialogues of a single split: name the folder above it".to_owned());
-    }
-    if let Some((name, _)) = nodes.iter().find(|(name, _)| name.to_ascii_lowercase().ends_with(".zip")) {
-        let name = crate::error::shorten(name);
-        return Ok(format!("is {kind} without dialogues that holds the archive {name}: name that, unpacked or not"));
-    }
-    let texts = nodes.iter().filter(|(name, node)| ends_in(name, &["txt"]) && matches!(node, Node::File(_)));
-    if let Some((name, _)) = texts.take(1).next() {
-        let name = crate::error::shorten(name);
-        return Ok(format!(
-            "is {kind} without dialogues that holds the text {name}: name the file itself to learn it as text"
-        ));
-    }
-    Ok(format!("is {kind} without dialogues"))
 }

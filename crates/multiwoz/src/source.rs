@@ -2,7 +2,7 @@
 //! `layout.rs`, how one is read is in `dialogue_file.rs`.
 
 use crate::dealing::Dealing;
-use crate::dialogue_file::{DialogueFile, Dialogues, FileLayout, Splitting};
+use crate::dialogue_file::{DialogueFile, Dialogues, Splitting};
 use crate::layout::{self, Found};
 use crate::tree::Tree;
 use crate::{Corpus, DataError, Dialogue, Limits, Reading, Split, sample, schema_guided};
@@ -90,8 +90,7 @@ impl Source {
 
     /// Whether it is own dialogues, wherever their splits come from.
     pub fn is_own(&self) -> bool {
-        let is_own = |file: &DialogueFile| matches!(file.layout, FileLayout::Transcripts | FileLayout::TranscriptList);
-        self.files().iter().any(is_own)
+        layout::is_own_layout(self.layout())
     }
 
     /// The splits that it has. A file of own dialogues is cut into all three, whether it is long enough or not.

@@ -1,9 +1,9 @@
 //! Text that is no dialogues: what may be learned byte by byte. Dialogues are a `Source`.
 
 use crate::contents::Contents;
-use crate::layout::misnamed;
+use crate::not_data::misnamed;
 use crate::tree::DataFile;
-use crate::{DataError, Limits, gzip};
+use crate::{DataError, Limits};
 use std::io::Read;
 use std::path::Path;
 
@@ -24,14 +24,24 @@ pub fn read_text(path: &Path, most: u64) -> Result<Vec<u8>, DataError> {
     if text.len() as u64 > most {
         return Ok(text);
     }
-    let found = match std::str::from_utf8(&text) {
-        Err(error) => format!("is no text in UTF-8 (from byte {} on)", error.valid_up_to() + 1),
-        Ok(_) => match text.iter().position(|byte| *byte == 0) {
-            Some(at) => format!("is no text (byte {} is 0)", at + 1),
-            None => return Ok(text),
-        },
-    };
-    Err(DataError::Contents { file: path.to_owned(), found, advice: "convert it to UTF-8 if it is text" })
+    match why_no_text(&text) {
+        Some(found) => {
+            Err(DataError::Contents { file: path.to_owned(), found, advice: "convert it to UTF-8 if it is text" })
+        }
+        None => Ok(text),
+    }
+}
+
+/// Why bytes are no text, as a sentence that their name begins; none if they are. Text is UTF-8 without the byte 0, which is what
+/// files begin with that are something else. Bytes are numbered from 1.
+pub fn why_no_text(bytes: &[u8]) -> Option<String> {
+    match std::str::from_utf8(bytes) {
+        Err(error) => Some(format!("is no text in UTF-8 (from byte {} on)", error.valid_up_to() + 1)),
+        Ok(_) => {
+            let zero = bytes.iter().position(|byte| *byte == 0)?;
+            Some(format!("is no text (byte {} is 0)", zero + 1))
+        }
+    }
 }
 
 /// What a file that is no folder holds, by its first bytes.
@@ -40,11 +50,4 @@ pub fn read_text(path: &Path, most: u64) -> Result<Vec<u8>, DataError> {
 /// If it can't be opened, or is no file.
 pub fn contents(path: &Path) -> Result<Contents, DataError> {
     DataFile::new(path.to_owned()).contents(&Limits::default())
-}
-
-/// How a file's name ends, in lower case and without the point: of one that is packed with gzip, what it ends in unpacked.
-pub fn ending(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_string_lossy();
-    let name = gzip::unpacked_name(&name).unwrap_or(&name);
-    name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase())
 }

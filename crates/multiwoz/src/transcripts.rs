@@ -97,6 +97,18 @@ impl Lines {
     }
 }
 
+/// What the numbers of dialogues count, in a file of lines and in a list.
+const UNITS: [&str; 2] = ["line", "number"];
+
+/// Whether an id is one that a dialogue gets here that has none: `line 7`. It says where the dialogue lay, and nothing of it.
+pub(crate) fn is_number(id: &str) -> bool {
+    let number = |unit: &&str| id.strip_prefix(unit)?.strip_prefix(' ');
+    UNITS
+        .iter()
+        .find_map(number)
+        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// What a dialogue says may be under one of these.
 const LISTS: [&str; 3] = [TURNS, chats::MESSAGES, chats::CONVERSATIONS];
 const TURNS: &str = "turns";

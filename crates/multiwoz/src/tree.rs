@@ -159,9 +159,11 @@ impl DataFile {
         let (head, reader) = self.begin(limits)?;
         match Contents::of(&head) {
             Contents::Encoding(found) => Err(DataError::Encoding { file: self.path.clone(), found }),
-            Contents::Foreign { found, advice } => {
-                Err(DataError::Contents { file: self.path.clone(), found: format!("is {found}"), advice })
-            }
+            Contents::Foreign { kind, found } => Err(DataError::Contents {
+                file: self.path.clone(),
+                found: format!("is {found}"),
+                advice: kind.advice(),
+            }),
             contents => Ok((Box::new(Cursor::new(head).chain(reader)), contents)),
         }
     }

@@ -32,7 +32,7 @@ pub struct Unread {
     pub companions: Vec<PathBuf>,
     /// They hold no dialogues.
     pub others: Vec<PathBuf>,
-    /// What can't be looked into and why: archives, text that is not in UTF-8, files that can't be read.
+    /// What can't be looked into and why: archives, tables, text that is not in UTF-8, files that can't be read.
     pub opaque: Vec<(PathBuf, String)>,
     /// Whether there is more, which was not looked at: more files than of an archive are read, or folders that lie too deep.
     pub is_cut: bool,
@@ -86,7 +86,7 @@ impl Walk<'_> {
         let path = file.path().to_owned();
         match file.contents(self.limits) {
             Ok(Contents::Dialogues(_)) => self.unread.dialogues.push(path),
-            Ok(Contents::Foreign { found, advice }) if advice.contains("unpack") => {
+            Ok(Contents::Foreign { kind, found }) if kind.may_hold_dialogues() => {
                 self.unread.opaque.push((path, format!("it is {found}")));
             }
             Ok(Contents::Encoding(found)) => self.unread.opaque.push((path, format!("it {found}"))),

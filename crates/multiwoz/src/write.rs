@@ -2,7 +2,7 @@
 //! written in other layouts too by `convert.rs`.
 
 use crate::schema_guided::{SCHEMA, file_name, number_of};
-use crate::{Corpus, DataError, Split, convert, staging};
+use crate::{Corpus, DataError, Split, Writing, convert, staging};
 use serde::Serialize;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -18,17 +18,17 @@ pub(crate) const DIALOGUES_PER_FILE: usize = 512;
 /// # Errors
 /// [`DataError::NotEmpty`] if something is there already, an empty folder excepted; otherwise if the system refuses.
 pub fn write(folder: &Path, corpus: &Corpus, schema: Option<&[ServiceSchema]>) -> Result<(), DataError> {
-    write_or_replace(folder, corpus, schema, false)
+    write_with(folder, corpus, schema, &Writing::new(false))
 }
 
-/// As [`write()`]; with `force` what this crate has written there before is replaced.
-pub(crate) fn write_or_replace(
+/// As [`write()`]; where asked to, it replaces what this crate has written there before.
+pub(crate) fn write_with(
     folder: &Path,
     corpus: &Corpus,
     schema: Option<&[ServiceSchema]>,
-    force: bool,
+    writing: &Writing,
 ) -> Result<(), DataError> {
-    staging::folder(folder, force, |temporary| {
+    staging::folder(folder, writing, |temporary| {
         for split in Split::ALL {
             let path = temporary.join(split.name());
             fs::create_dir(&path).map_err(DataError::file("create", &path))?;

@@ -4,7 +4,7 @@ mod harness;
 
 use harness::{files, logged, published_2_2, published_sgd, put, says};
 use proptest::prelude::*;
-use reformer_multiwoz::{Converted, Dialogue, Source, Split, Target, convert, sample};
+use reformer_multiwoz::{Converted, Dialogue, Source, Split, Target, check, convert, sample};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -133,6 +133,9 @@ fn what_cannot_be_written_is_an_error_and_leaves_nothing() {
     refused("data/twice", Target::Turns, "data/twice/out", false, &["lie one within the other"]);
     refused("data/twice", Target::Turns, "data", true, &["lie one within the other"]);
     refused("data/odd.json", Target::Turns, "data", false, &["lie one within the other"]);
+    for within in ["not-there/../data/twice/out", "data/no/../twice/./out", "data/twice/no/.."] {
+        refused("data/twice", Target::Turns, within, false, &["lie one within the other"]);
+    }
     assert_eq!(fs::read_dir(outer.path()).unwrap().count(), 1, "something was left");
 
     fs::write(at("mine.jsonl"), "mine").unwrap();
@@ -150,6 +153,28 @@ fn what_cannot_be_written_is_an_error_and_leaves_nothing() {
     refused("data/odd.json", Target::Turns, "out", true, &["holds letter.txt", "nothing that was converted"]);
     assert_eq!(fs::read(at("out/letter.txt")).unwrap(), b"dear");
     assert_eq!(fs::read_dir(outer.path()).unwrap().count(), 3, "something was left");
+}
+
+#[test]
+fn what_has_no_id_is_given_none() {
+    let outer = tempfile::tempdir().unwrap();
+    let at = |name: &str| outer.path().join(name);
+    let chat = |text: &str| format!("{{\"messages\":[{{\"role\":\"user\",\"content\":\"{text}\"}}]}}\n");
+    let named = chat("e").replacen('{', "{\"id\":\"line\",", 1);
+    let splits = [("train", chat("a") + &chat("b")), ("dev", chat("c")), ("test", chat("d") + &named)];
+    for (split, text) in &splits {
+        put(&at("chats"), &vec![(format!("{split}.jsonl"), text.clone().into_bytes())]);
+    }
+    converted(&at("chats"), Target::Turns, &at("turns"));
+    converted(&at("turns"), Target::Messages, &at("again"));
+    for (split, text) in &splits {
+        assert_eq!(&fs::read_to_string(at("again").join(format!("{split}.jsonl"))).unwrap(), text);
+    }
+    assert_eq!(check(at("chats")).iter().filter(|flaw| flaw.message.contains("the id occurs")).count(), 0);
+    // Where each must have an id of its own, it gets one.
+    let ids = |path: &Path| -> Vec<_> { read(path).into_values().flatten().map(|dialogue| dialogue.id).collect() };
+    converted(&at("chats"), Target::DataJson, &at("logged"));
+    assert_eq!(ids(&at("logged")), ["line 1", "line 2", "line 1 of dev", "line 1 of test", "line"]);
 }
 
 /// A dialogue of own turns with whatever fields beside them.

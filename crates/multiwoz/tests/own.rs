@@ -224,6 +224,9 @@ fn what_is_not_read_is_found_by_what_is_in_it() {
         ("attraction_db.json".to_owned(), b"[]".to_vec()),
         ("README.md".to_owned(), b"# Data".to_vec()),
         ("more.zip".to_owned(), zipped(&vec![("x.jsonl".to_owned(), lines(&[turns("h")]))])),
+        ("train.parquet".to_owned(), b"PAR1\x15\x04\x15".to_vec()),
+        ("test.arrow".to_owned(), b"ARROW1\0\0\xff".to_vec()),
+        ("picture.png".to_owned(), b"\x89PNG\r\n\x1a\n".to_vec()),
         ("wide.jsonl.old".to_owned(), b"\xff\xfe{\0".to_vec()),
         (".hidden.jsonl".to_owned(), lines(&[turns("g")])),
     ];
@@ -245,11 +248,15 @@ fn what_is_not_read_is_found_by_what_is_in_it() {
             ["eval/x.bin.gz", "test2.json", "test_unseen/dialogues_001.json", "train2/deep/more.dat"]
         );
         assert_eq!(names(&unread.companions), ["attraction_db.json", "schema.json"]);
-        assert_eq!(names(&unread.others), ["README.md", "train/notes.txt"]);
-        let opaque: Vec<_> = unread.opaque.iter().map(|(_, why)| why.as_str()).collect();
-        assert_eq!(opaque, ["it is a zip archive", "it is UTF-16, not UTF-8"]);
+        assert_eq!(names(&unread.others), ["README.md", "picture.png", "train/notes.txt"]);
+        let mut opaque: Vec<_> = unread.opaque.iter().map(|(_, why)| why.as_str()).collect();
+        opaque.sort_unstable();
+        assert_eq!(
+            opaque,
+            ["it is UTF-16, not UTF-8", "it is a table (Arrow)", "it is a table (Parquet)", "it is a zip archive"]
+        );
         let flaws = check(&path);
-        assert_eq!(flaws.iter().filter(|flaw| flaw.message.contains("is not looked into")).count(), 2, "{flaws:#?}");
+        assert_eq!(flaws.iter().filter(|flaw| flaw.message.contains("is not looked into")).count(), 4, "{flaws:#?}");
         let unread = flaws.iter().filter(|flaw| flaw.unreadable && flaw.message.contains("is not read")).count();
         assert_eq!(unread, 4, "{flaws:#?}");
         assert!(stats(&source).is_ok());
@@ -264,4 +271,15 @@ fn what_is_not_read_is_found_by_what_is_in_it() {
     );
     let error = first_error(folder.path().join("twice")).unwrap().to_string();
     says("twice", &error, &["validation.jsonl.gz is of the same split as", "valid.jsonl"]);
+
+    // Numbered files and a `data.json` beside themselves.
+    let (numbered, whole) = (one("a"), json!({ "A": logged("a") }).to_string().into_bytes());
+    for (name, bytes) in [("train/dialogues_001.json", numbered), ("data.json", whole)] {
+        let around = tempfile::tempdir().unwrap();
+        put(around.path(), &vec![(name.to_owned(), bytes.clone()), (format!("{name}.gz"), gzipped(&bytes))]);
+        let error = first_error(around.path()).unwrap().to_string();
+        says(name, &error, &[".json.gz is ", ".json once more, packed or unpacked: take one of them away"]);
+        fs::remove_file(around.path().join(name)).unwrap();
+        assert_eq!(first_error(around.path()).map(|error| error.to_string()), None, "packed alone it is read");
+    }
 }

@@ -48,7 +48,7 @@ fn nothing_is_replaced_but_an_empty_folder() {
     assert!(matches!(write(&used, &corpus, None), Err(DataError::NotEmpty { .. })));
     let file = outer.path().join("file");
     fs::write(&file, "dear").unwrap();
-    assert!(matches!(write(&file, &corpus, None), Err(DataError::NotEmpty { .. })));
+    assert!(matches!(write(&file, &corpus, None), Err(DataError::InTheWay { .. })));
     assert_eq!(fs::read(&file).unwrap(), b"dear");
     assert_eq!(fs::read(used.join("letter.txt")).unwrap(), b"dear");
     assert_eq!(fs::read_dir(outer.path()).unwrap().count(), 3, "something temporary was left");

@@ -29,8 +29,8 @@ mod words;
 mod world;
 
 use crate::fingerprint::Fingerprint;
-use crate::write::write_or_replace;
-use crate::{Corpus, DataError, Dialogue, Split};
+use crate::write::write_with as write_corpus;
+use crate::{Corpus, DataError, Dialogue, Split, Writing};
 use draw::Draw;
 use phrases::general;
 use std::collections::BTreeSet;
@@ -65,7 +65,15 @@ pub fn corpus() -> Corpus {
 /// # Errors
 /// See [`crate::write()`]; [`DataError::NotOurs`] for a folder that holds something else.
 pub fn write(folder: &Path, force: bool) -> Result<(), DataError> {
-    write_or_replace(folder, &corpus(), Some(&schema::services()), force)
+    write_with(folder, &Writing::new(force))
+}
+
+/// As [`write()`], told of temporary folders.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_with(folder: &Path, writing: &Writing) -> Result<(), DataError> {
+    write_corpus(folder, &corpus(), Some(&schema::services()), writing)
 }
 
 /// Every dialogue with its split and the patterns that it was made with.
