@@ -47,9 +47,18 @@ fn given(memory: *mut u8, bytes: usize) -> *mut u8 {
     memory
 }
 
-/// What panics say where the system refused memory or a thread: the standard library that could not set up a thread's stack, libraries
-/// that start threads of their own, drivers. Linux' numbers for "no memory" and "try again", and Vulkan's word.
-const REFUSALS: [&str; 5] = ["(os error 12)", "code: 12,", "(os error 11)", "code: 11,", "OUT_OF_HOST_MEMORY"];
+/// What panics say where the system refused memory or a thread: the standard library that could not set up a thread's stack or start it,
+/// libraries that start threads of their own, an error of the system that says so itself, and drivers (Vulkan's word). Whole phrases:
+/// numbers of errors alone stand in many messages, and "try again" is said of files and pipes too.
+const REFUSALS: [&str; 7] = [
+    "failed to allocate an alternative stack",
+    "failed to set up alternative stack guard page",
+    "failed to spawn thread",
+    "ThreadPoolBuildError { kind: IOError(",
+    "Cannot allocate memory (os error 12)",
+    "kind: OutOfMemory",
+    "OUT_OF_HOST_MEMORY",
+];
 
 /// From now on a panic that only says that the system refused something ends the process as refused memory does. Any other stays what it
 /// is: a mistake of ours.
@@ -65,7 +74,7 @@ pub fn report_refusals_of_others() {
         line.add(said.lines().next().unwrap_or_default().as_bytes());
         line.add(b"): take fewer --threads or --backend cpu, or raise the limit of this process\n");
         line.print();
-        leave()
+        leave(crate::FAILED)
     }));
 }
 
@@ -81,22 +90,23 @@ fn end(bytes: usize) -> ! {
     line.add(b" bytes of memory: this process may not have more (`ulimit -v`, a container's limit) or the machine has none left. ");
     line.add(b"Take a smaller --length, --batch or model, less data or fewer --threads, or raise the limit\n");
     line.print();
-    leave()
+    leave(crate::FAILED)
 }
 
-/// Ends the process with [`crate::FAILED`] and nothing else: what is usually done at the end asks for memory.
+/// Ends the process with a code and nothing else: what is usually done at the end asks for memory, and takes apart what other threads
+/// may still use.
 #[cfg(unix)]
-fn leave() -> ! {
+pub fn leave(code: u8) -> ! {
     // SAFETY: it takes any number and touches no memory.
     #[allow(unsafe_code)]
     unsafe {
-        libc::_exit(i32::from(crate::FAILED))
+        libc::_exit(i32::from(code))
     }
 }
 
 #[cfg(not(unix))]
-fn leave() -> ! {
-    std::process::exit(i32::from(crate::FAILED))
+pub fn leave(code: u8) -> ! {
+    std::process::exit(i32::from(code))
 }
 
 /// A line that is put together without memory.
@@ -163,7 +173,20 @@ mod tests {
             "not initialized: ThreadPoolBuildError { kind: IOError(Os { code: 11, kind: WouldBlock } }"
         ));
         assert!(is_refusal("called `Result::unwrap()` on an `Err` value: ERROR_OUT_OF_HOST_MEMORY"));
-        assert!(!is_refusal("index out of bounds: the len is 12 but the index is 12"));
+        let said = |number: i32| format!("{:?}", std::io::Error::from_raw_os_error(number));
+        #[cfg(target_os = "linux")]
+        for said in [said(12), format!("failed to spawn thread: {}", said(11))] {
+            assert!(is_refusal(&said), "{said}");
+        }
+        for mistake in [
+            "index out of bounds: the len is 12 but the index is 12".to_owned(),
+            "called `Result::unwrap()` on an `Err` value: Reply { code: 12, text: \"\" }".to_owned(),
+            // A pipe or a lock that is busy.
+            said(11),
+            std::io::Error::from_raw_os_error(11).to_string(),
+        ] {
+            assert!(!is_refusal(&mistake), "{mistake}");
+        }
     }
 
     #[test]

@@ -12,15 +12,13 @@ use reformer_trainer::Start;
 use std::fs;
 use std::path::Path;
 
-/// Files that a start writes to the run's folder, or opens there.
-const FILES: [&str; 4] = ["config.json", "tokenizer.json", "metrics.jsonl", "loss.svg"];
-const CHECKPOINTS: &str = "checkpoints";
-
 /// A folder that is ours, and whether there is something to go on from.
 pub struct Claim {
     pub run: RunFolder,
     pub lock: RunLock,
     pub start: Start,
+    /// Whether the folder was made for it, or was empty: if nothing comes of the run, nobody misses what is in it.
+    pub is_new: bool,
 }
 
 /// The folder that was named or is to be resumed, if it is there. Writes nothing.
@@ -62,7 +60,7 @@ pub fn look(arguments: &TrainArguments) -> anyhow::Result<Option<RunFolder>> {
 pub fn take(run: RunFolder, arguments: &TrainArguments) -> anyhow::Result<Claim> {
     let lock = run.lock()?;
     let start = Start::find(&run, &lock, arguments.run.resume)?;
-    Ok(Claim { run, lock, start })
+    Ok(Claim { run, lock, start, is_new: false })
 }
 
 /// A new folder: the one that was named, or the next under `runs/`.
@@ -70,16 +68,20 @@ pub fn take(run: RunFolder, arguments: &TrainArguments) -> anyhow::Result<Claim>
 /// # Errors
 /// If the system refuses, or somebody was faster.
 pub fn new(arguments: &TrainArguments) -> anyhow::Result<Claim> {
-    let run = match &arguments.run.run {
+    let (run, is_new) = match &arguments.run.run {
         Some(path) => {
             // Reading the data may have taken minutes: somebody may have put something there.
-            fit(path, &Place::of(path)?, arguments.run.force)?;
-            RunFolder::create(path)?
+            let place = Place::of(path)?;
+            fit(path, &place, arguments.run.force)?;
+            (RunFolder::create(path)?, matches!(place, Place::Missing | Place::Empty))
         }
-        None => RunFolder::create_numbered(Path::new(RUNS))
-            .context("the current folder has no place for a run: name another with --run DIR")?,
+        None => {
+            let numbered = RunFolder::create_numbered(Path::new(RUNS));
+            let run = numbered.context("the current folder has no place for a run: name another with --run DIR")?;
+            (run, true)
+        }
     };
-    take(run, arguments)
+    Ok(Claim { is_new, ..take(run, arguments)? })
 }
 
 /// The newest run, which is resumed when none is named.
@@ -97,6 +99,7 @@ fn newest() -> anyhow::Result<RunFolder> {
 /// Whether a folder is there that a plain start may take; false if there is none yet.
 fn fit(path: &Path, place: &Place, force: bool) -> anyhow::Result<bool> {
     let name = typed(path);
+    let checkpoints = path.join(RunFolder::CHECKPOINTS);
     match place {
         Place::Missing => return Ok(false),
         Place::NoFolder => bail!("--run {name}: it is no folder, and a run is one: name another"),
@@ -106,16 +109,16 @@ fn fit(path: &Path, place: &Place, force: bool) -> anyhow::Result<bool> {
             typed(entry)
         ),
         Place::Foreign(_) => {
-            let held = fs::read_dir(path.join(CHECKPOINTS)).is_ok_and(|mut entries| entries.next().is_some());
+            let held = fs::read_dir(&checkpoints).is_ok_and(|mut entries| entries.next().is_some());
             ensure!(
                 !held,
                 "--run {name}: {} is not empty, which no --force replaces: name another folder, or move it away",
-                typed(&path.join(CHECKPOINTS))
+                typed(&checkpoints)
             );
         }
         Place::Empty | Place::Run | Place::Leftovers => {}
     }
-    for file in FILES.map(|file| path.join(file)) {
+    for file in RunFolder::FILES.map(|file| path.join(file)) {
         // What a link leads to is somebody's, wherever the link lies.
         let is_other = fs::symlink_metadata(&file).is_ok_and(|metadata| !metadata.is_file());
         ensure!(
@@ -158,6 +161,30 @@ pub fn keep_apart(arguments: &TrainArguments, data: &Path) -> anyhow::Result<()>
 mod tests {
     use super::*;
     use crate::train_arguments::RunArguments;
+
+    #[test]
+    fn only_a_folder_with_nothing_in_it_is_new() {
+        let around = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| around.path().join(name);
+        let claim = |name: &str| {
+            let run = RunArguments { run: Some(at(name)), force: true, ..Default::default() };
+            new(&TrainArguments { run, ..Default::default() }).map_err(|error| error.to_string())
+        };
+        for folder in ["empty", "theirs"] {
+            fs::create_dir(at(folder)).expect("writable");
+        }
+        fs::write(at("theirs/config.json"), r#"{"mine":1}"#).expect("writable");
+        for (name, is_new) in [("missing", true), ("empty", true), ("theirs", false)] {
+            assert_eq!(claim(name).expect("it may be taken").is_new, is_new, "{name}");
+        }
+        // Whatever would be one of the run's files is looked at before anything is written.
+        for file in RunFolder::FILES {
+            fs::create_dir_all(at("folder").join(file)).expect("writable");
+            let error = claim("folder").err().unwrap_or_default();
+            assert!(error.contains(&format!("{file} is a folder or a link")), "{file}: {error}");
+            fs::remove_dir(at("folder").join(file)).expect("writable");
+        }
+    }
 
     #[test]
     fn a_run_and_its_data_are_kept_apart_whatever_they_are_called() {

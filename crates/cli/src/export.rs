@@ -2,9 +2,9 @@
 
 use crate::arguments::{ExportArguments, RunChoice};
 use crate::output::{self, note};
-use crate::trained;
+use crate::{interrupt, trained};
 use anyhow::Context;
-use reformer_session::{SessionError, StoredPath, parameter_specs};
+use reformer_session::{StoredPath, Weights, parameter_specs};
 use serde_json::json;
 use std::path::Path;
 
@@ -19,10 +19,10 @@ pub fn run(arguments: &ExportArguments) -> anyhow::Result<()> {
         anyhow::bail!("{} holds exported weights already: copy the folder", run.path().display());
     }
     let specs = parameter_specs(&run.read_config()?.model);
-    let none = || SessionError::NoCheckpoint { path: run.path().join("checkpoints") };
-    let newest = run.checkpoints().newest_model(&specs)?.ok_or_else(none)?;
+    let newest = Weights::newest_checkpoint(&run, &specs)?;
     let to: &Path = &arguments.to;
-    let exported = run.export(&newest, to, arguments.force).with_context(|| format!("--to {}", to.display()))?;
+    let exported = run.export(&newest, to, arguments.force, interrupt::remove_at_an_end);
+    let exported = exported.with_context(|| format!("--to {}", to.display()))?;
     if arguments.json {
         return output::line(json!({
             "to": StoredPath::from(to),

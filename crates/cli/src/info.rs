@@ -86,7 +86,10 @@ impl Usable {
                 Err("these are exported weights, without the optimizer's state; `train --init-from` starts from them"
                     .to_owned())
             }
-            Ok(Weights::Checkpoint(_)) => run.checkpoints().newest().map(drop).map_err(said),
+            // Its parameters are known to be whole by now.
+            Ok(Weights::Checkpoint(newest)) => {
+                newest.verify_optimizer().map_err(|error| said(run.checkpoints().advise(error, newest)))
+            }
             Err(why) => Err(why.clone()),
         };
         let exported_step = weights.as_ref().ok().filter(|_| run.is_exported()).map(Weights::step);

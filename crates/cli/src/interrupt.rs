@@ -3,11 +3,13 @@
 //! On Windows Ctrl-Break is the same as Ctrl-C. Closing the console's window, logging off and shutting down are told too, but
 //! Windows ends the process as soon as it was told: a run then has its last checkpoint, as after a kill, which is never told.
 
+use crate::allocation;
 use crate::output::note;
 use anyhow::Context;
 use reformer_session::SessionError;
 use reformer_tensor::RunError;
 use reformer_trainer::TrainError;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -24,10 +26,13 @@ static WISH: AtomicBool = AtomicBool::new(false);
 static WORK: AtomicU8 = AtomicU8::new(Work::Preparing as u8);
 /// About how long a training step takes, in milliseconds; 0 while nobody knows.
 static STEP: AtomicU64 = AtomicU64::new(0);
-/// A folder of temporary files, which goes whenever the process ends.
-static TEMPORARY: Mutex<Option<PathBuf>> = Mutex::new(None);
+/// Folders of what is unfinished or temporary, which go whenever the process ends.
+static TEMPORARY: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 /// What to undo if the process ends before anything is worth keeping.
-static UNDO: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
+static UNDO: Mutex<Option<Undo>> = Mutex::new(None);
+
+/// Undoes something, and says whether there was anything left of it to undo.
+type Undo = Box<dyn FnOnce() -> bool + Send>;
 
 /// What is going on, and so what Ctrl-C means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,10 +82,23 @@ fn end(work: Work) -> ! {
         note(format_args!("\n{said}"));
     }
     // The process ends here, and with it nothing is dropped.
-    if let Some(folder) = TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        let _ = std::fs::remove_dir_all(folder);
+    for folder in TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        remove_while_written(&folder);
     }
-    std::process::exit(i32::from(EXIT_CODE))
+    // At once: what the system calls at a usual end takes apart what another thread may be in the middle of, a GPU's driver for one.
+    allocation::leave(EXIT_CODE)
+}
+
+/// Removes a folder that other threads of this process may still write to: a file that comes while the others are removed is met by the
+/// next try.
+fn remove_while_written(folder: &Path) {
+    const TRIES: usize = 10;
+    for _ in 0..TRIES {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+            _ => return,
+        }
+    }
 }
 
 /// What to say to the first Ctrl-C.
@@ -119,25 +137,30 @@ pub fn step_took(step: Duration) {
     STEP.store(step.as_millis() as u64, Ordering::SeqCst);
 }
 
-/// If nothing comes of it, whether somebody ends it or it fails, this is done.
-pub fn undo_with(undo: impl FnOnce() + Send + 'static) {
+/// If nothing comes of it, whether somebody ends it or it fails, this is done. It says whether there was anything to undo.
+pub fn undo_with(undo: impl FnOnce() -> bool + Send + 'static) {
     *UNDO.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(undo));
+}
+
+/// Something came of it: nothing is to be undone any more.
+pub fn keep() {
+    *UNDO.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
 /// This folder goes, too, if somebody ends the process.
 pub fn remove_at_an_end(folder: &Path) {
-    *TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner) = Some(folder.to_owned());
+    TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner).push(folder.to_owned());
 }
 
 /// This folder is not to be removed any more. Waits for whoever is removing it, which is before the process ends.
 pub fn keep_at_an_end(folder: &Path) {
-    TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner).take_if(|known| known == folder);
+    TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| known != folder);
 }
 
 /// Nothing came of it: undoes what is to be undone, and says whether that was anything.
 pub fn undo() -> bool {
     let undo = UNDO.lock().unwrap_or_else(PoisonError::into_inner).take();
-    undo.map(|undo| undo()).is_some()
+    undo.is_some_and(|undo| undo())
 }
 
 /// Whether to stop.
@@ -176,6 +199,31 @@ mod tests {
             let text = said(work, seconds * second).unwrap_or_default();
             assert!(text.starts_with(expected), "{text}");
         }
+    }
+
+    /// One test, since there is one such list in a process.
+    #[test]
+    fn what_is_undone_is_said_and_what_is_kept_is_not() {
+        assert!(!undo(), "there is nothing");
+        undo_with(|| true);
+        assert!(undo());
+        assert!(!undo(), "once is enough");
+        undo_with(|| false);
+        assert!(!undo(), "nothing was left of it");
+        undo_with(|| true);
+        keep();
+        assert!(!undo(), "by then a run was saved");
+    }
+
+    #[test]
+    fn a_folder_is_removed_while_it_is_written_to() {
+        let around = tempfile::tempdir().expect("a folder");
+        let folder = around.path().join("unfinished");
+        std::fs::create_dir_all(folder.join("below")).expect("writable");
+        std::fs::write(folder.join("below/file"), "half").expect("writable");
+        remove_while_written(&folder);
+        assert!(!folder.exists());
+        remove_while_written(&folder);
     }
 
     #[test]

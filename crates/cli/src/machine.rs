@@ -16,9 +16,11 @@ const ASSUMED_FREE_BYTES: u64 = 4 << 30;
 /// What a run is allowed beside its plan: threads and their heaps, tokens of the data, a tensor on its way to a file. An allowance, which
 /// nobody has measured for all data: where it is too little, the allocator still ends the process with an error.
 pub const BESIDE_TRAINING: u64 = 48 << 20;
-/// The same while it measures or makes text: all it holds is there by then.
+/// The same while it measures or makes text, and less: the data, the tokenizer and the parameters are in memory when the limit is looked at,
+/// so that only what comes on top of the plan has to fit, such as tokens and the text itself. An allowance, too.
 pub const BESIDE_READING: u64 = 8 << 20;
-/// What a GPU's drivers and their compiler take before anything runs on it; with less they end the process in ways of their own.
+/// An allowance for a GPU's drivers and their shader compiler, before anything runs on it. Nobody has measured what they take at least: with
+/// too little, drivers end the process in ways of their own, and under limits of at most 400 MiB those of software adapters were seen to.
 const BYTES_OF_DRIVERS: u64 = 1 << 30;
 /// `auto` takes this part of what is free.
 const AUTOMATIC_PART: u64 = 2;
@@ -54,17 +56,18 @@ pub fn backend(wish: &MachineArguments) -> anyhow::Result<Box<dyn Backend>> {
 /// The threads that were asked for (0: one a core), but no more than there are cores: they would only take memory and stand in each
 /// other's way. Results don't depend on it.
 fn threads(asked: Option<usize>) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    match asked {
-        Some(asked) if asked > cores => {
-            let (noun, are) = if cores == 1 { ("core", "is") } else { ("cores", "are") };
-            note(format_args!(
-                "warning: --threads {asked}: there {are} {cores} {noun} to run on, so {cores} are taken"
-            ));
-            cores
-        }
-        asked => asked.unwrap_or(0),
+    let taken = available(asked);
+    if let Some(asked) = asked.filter(|&asked| asked > taken) {
+        let (noun, are) = if taken == 1 { ("core", "is") } else { ("cores", "are") };
+        note(format_args!("warning: --threads {asked}: there {are} {taken} {noun} to run on, so {taken} are taken"));
     }
+    taken
+}
+
+/// The same, of what was warned about already.
+pub fn available(asked: Option<usize>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    asked.map_or(0, |asked| asked.min(cores))
 }
 
 fn cpu(threads: usize) -> anyhow::Result<Box<dyn Backend>> {

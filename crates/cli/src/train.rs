@@ -68,12 +68,11 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
         machine::BESIDE_TRAINING,
         "Try --memory-limit min, a smaller --batch, --length or model",
     )?;
-    let is_new = claim.is_none();
     let claim = match claim {
         Some(claim) => claim,
         None => claim::new(arguments)?,
     };
-    let Claim { run, lock, start } = claim;
+    let Claim { run, lock, start, is_new } = claim;
     let path = run.path().to_owned();
     if is_new {
         let run = run.clone();
@@ -128,12 +127,13 @@ fn follow(trainer: &mut Trainer, mut progress: Progress, path: &Path) -> anyhow:
     let outcome = trainer.run(&mut |event: &Event| {
         match event {
             Event::Step(step) => {
+                interrupt::keep();
                 interrupt::step_took(last_step.elapsed());
                 interrupt::during(if step.is_followed_by_evaluation { Work::Evaluating } else { Work::Training });
             }
             Event::Plan(_) | Event::Evaluation(_) | Event::Done(_) => interrupt::during(Work::Training),
             // What comes next is what it was before.
-            Event::Checkpoint(_) => {}
+            Event::Checkpoint(_) => interrupt::keep(),
         }
         last_step = Instant::now();
         if told.is_ok() {
@@ -266,7 +266,8 @@ fn make_tokenizer(arguments: &TrainArguments, texts: &Texts, recipe: &mut Recipe
         Texts::Dialogues { .. } if recipe.model.vocabulary == bytes.vocabulary() => Ok(bytes),
         Texts::Dialogues { train, .. } => {
             let texts = train.iter().flatten().map(|(_, text)| text.as_str());
-            Ok(Tokenizer::train_byte_pair(texts, recipe.model.vocabulary)?)
+            let threads = machine::available(arguments.machine.threads);
+            Ok(Tokenizer::train_byte_pair(texts, recipe.model.vocabulary, threads)?)
         }
     }
 }

@@ -105,7 +105,7 @@ pub struct StepArguments {
     #[arg(long, value_name = "N", value_parser = positive)]
     pub accumulate: Option<usize>,
     /// How many steps to train (tiny 1000); a run that is done goes on to more with --resume, along the schedule of a run of so many
-    /// steps: the learning rate, which had fallen, rises to where that run would be
+    /// steps with its own warm-up: the learning rate, which had fallen, rises to where that schedule has it
     #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "minutes")]
     pub steps: Option<usize>,
     /// About how long to train; after 20 steps the number of steps that fits is fixed (chat 10 on sample, else 60; book 60)

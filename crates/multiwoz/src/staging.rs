@@ -83,6 +83,13 @@ pub(crate) fn folder<T>(
     let filled = fill(temporary.path())?;
     refuse_to_replace(folder, writing.force)?;
     temporary.complete()?;
+    if !writing.force && folder.is_dir() {
+        // The system removes it only if it is empty still: another process may have filled it meanwhile.
+        fs::remove_dir(folder).map_err(|error| match error.kind() {
+            ErrorKind::DirectoryNotEmpty => DataError::NotEmpty { path: folder.to_owned() },
+            _ => DataError::file("replace", folder)(error),
+        })?;
+    }
     let old = put_in_place(temporary.path(), folder, &mut rename)?;
     sync_folder(parent)?;
     if let Some(old) = old {

@@ -35,17 +35,20 @@ pub struct TokenizerRecord {
     pub tokens: u64,
 }
 
+impl TokenizerRecord {
+    pub(crate) fn of(tokenizer: &Tokenizer) -> Result<Self, SessionError> {
+        Ok(Self { sha256: tokenizer.sha256()?, tokens: tokenizer.vocabulary() as u64 })
+    }
+}
+
 impl Belonging {
     /// Of a model and its tokenizer.
     ///
     /// # Errors
     /// [`SessionError::Tokenizer`] if the library fails.
     pub fn new(model: &ModelConfig, tokenizer: Option<&Tokenizer>) -> Result<Self, SessionError> {
-        let record = |tokenizer: &Tokenizer| -> Result<_, SessionError> {
-            Ok(TokenizerRecord { sha256: tokenizer.sha256()?, tokens: tokenizer.vocabulary() as u64 })
-        };
         let model = fields(model);
-        Ok(Self { tokenizer: tokenizer.map(record).transpose()?, model_sha256: sha256(&model), model })
+        Ok(Self { tokenizer: tokenizer.map(TokenizerRecord::of).transpose()?, model_sha256: sha256(&model), model })
     }
 
     /// Whether `self`, which weights called `saved` say of themselves, is what their run's files are: `found`.

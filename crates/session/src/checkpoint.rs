@@ -1,5 +1,5 @@
-//! One checkpoint, `checkpoints/step-N/`: checked when it is read, and believed in nothing. What is in the trainer's state is the
-//! trainer's business; the bytes of tensors are in `tensors.rs`, writing and keeping checkpoints in `checkpoints.rs`.
+//! One checkpoint, `checkpoints/step-N/`. Sizes, hashes, step and format are checked whenever it is read, since disks lose bits and people
+//! edit files. What is in the trainer's state is the trainer's business; the bytes of tensors are in `tensors.rs`, writing and keeping checkpoints in `checkpoints.rs`.
 
 use crate::config::read_value;
 use crate::tensors::{LARGEST_HEADER, TensorSpec, parameters_sha256, read_tensors, sha256, tensor_bytes};
@@ -128,6 +128,14 @@ impl Checkpoint {
     /// [`SessionError::Damaged`] naming the file.
     pub fn verify(&self) -> Result<(), SessionError> {
         self.verify_parameters()?;
+        self.verify_optimizer()
+    }
+
+    /// Checks size and hash of the optimizer's states: what a run needs to go on, and nobody else does.
+    ///
+    /// # Errors
+    /// [`SessionError::Damaged`] naming the file.
+    pub fn verify_optimizer(&self) -> Result<(), SessionError> {
         self.verify_file(OPTIMIZER, &self.state::<Value>()?.optimizer)
     }
 

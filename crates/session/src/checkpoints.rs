@@ -7,6 +7,7 @@
 
 use crate::checkpoint::{Checkpoint, FORMAT, FileRecord, OPTIMIZER, PARAMETERS, STATE, SavedState};
 use crate::durable::{remove, rename, sync_folder};
+use crate::new_folder::NewFolder;
 use crate::run::numbered;
 use crate::tensors::{TensorSpec, parameters_sha256, write_tensors};
 use crate::{Belonging, SessionError};
@@ -150,14 +151,8 @@ impl Checkpoints {
     /// # Errors
     /// [`SessionError::NotFinite`] for a NaN or an infinity, or if the system refuses: what was saved before is still there.
     pub fn save<T: Serialize>(&self, store: &dyn Store, snapshot: &Snapshot<T>) -> Result<Checkpoint, SessionError> {
-        fs::create_dir_all(&self.folder).map_err(SessionError::file("create", &self.folder))?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(UNFINISHED);
-        // As readable as any folder that is simply made (the umask still counts).
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
         // Removes itself if anything below fails.
-        let unfinished = builder.tempdir_in(&self.folder).map_err(SessionError::file("create", &self.folder))?;
+        let unfinished = NewFolder::within(&self.folder, UNFINISHED)?;
         let write = |name: &str, specs: &[TensorSpec]| -> Result<FileRecord, SessionError> {
             let written = write_tensors(&unfinished.path().join(name), store, specs, snapshot.step)?;
             Ok(FileRecord { bytes: written.bytes, sha256: written.sha256 })
@@ -173,28 +168,16 @@ impl Checkpoints {
             trainer: snapshot.trainer,
         };
         write_state(&unfinished.path().join(STATE), &state)?;
-        sync_folder(unfinished.path())?;
-
         let name = format!("{PREFIX}{}", snapshot.step);
         let path = self.folder.join(&name);
-        let replaced = self.folder.join(format!("{REPLACED}{name}"));
-        let replaces = fs::symlink_metadata(&path).is_ok();
-        if replaces {
+        if fs::symlink_metadata(&path).is_ok() {
+            // `clean` puts it back, should the process be killed before the new one has its name.
+            let replaced = self.folder.join(format!("{REPLACED}{name}"));
             remove(&replaced)?;
-            rename(&path, &replaced)?;
-        }
-        if let Err(error) = rename(unfinished.path(), &path) {
-            if replaces {
-                // The first error is the one to report; `clean` would do the same at the next start.
-                let _ = rename(&replaced, &path);
-            }
-            return Err(error);
-        }
-        // Nothing is left to remove under the temporary name.
-        let _ = unfinished.keep();
-        sync_folder(&self.folder)?;
-        if replaces {
+            unfinished.replace(&path, &replaced, |_| Ok(()))?;
             remove(&replaced)?;
+        } else {
+            unfinished.put(&path)?;
         }
         let saved = Checkpoint::at(path, snapshot.step);
         self.delete_others(&saved)?;

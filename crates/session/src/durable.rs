@@ -74,12 +74,11 @@ fn write(
     sync_folder(folder)
 }
 
-/// The system's own reason: `tempfile` adds the temporary name, which nobody has asked about, and keeps the reason's number in its
-/// text alone.
+/// The system's own reason: `tempfile` wraps it to add the temporary name, which nobody has asked about.
 fn without_name(error: io::Error) -> io::Error {
-    let text = error.to_string();
-    let number = text.split("(os error ").nth(1).and_then(|rest| rest.split(')').next());
-    number.and_then(|number| number.parse().ok()).map_or(error, io::Error::from_raw_os_error)
+    let wrapper = error.get_ref().and_then(|wrapper| wrapper.source());
+    let reason = wrapper.and_then(|reason| reason.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
+    reason.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Renames a file or a folder; a file that has the new name already is replaced, a folder is not.
@@ -230,5 +229,10 @@ mod tests {
         let error = write_atomically(&folder.path().join("no/such/note.txt"), b"x").unwrap_err().to_string();
         assert!(error.contains("cannot write") && error.contains("no/such/note.txt"), "{error}");
         assert!(!error.contains(TEMPORARY_PREFIX), "{error}");
+        let SessionError::File { source, .. } = write_atomically(&folder.path().join("no/note.txt"), b"x").unwrap_err()
+        else {
+            panic!("the system's reason is gone")
+        };
+        assert!(source.raw_os_error().is_some(), "{source}");
     }
 }

@@ -3,12 +3,15 @@
 
 use crate::belonging::{Belonging, TokenizerRecord};
 use crate::checkpoint::{PARAMETERS, is_sha256};
-use crate::durable::{remove, rename, sync_folder};
+use crate::durable::remove;
+use crate::new_folder::NewFolder;
+use crate::run::BESIDE_WEIGHTS;
 use crate::tensors::{copy_with_metadata, parameters_sha256, read_metadata, read_tensors};
-use crate::{Checkpoint, RunFolder, SessionError, TensorSpec, lock};
+use crate::{Checkpoint, RunFolder, RunLock, SessionError, TensorSpec, lock};
 use reformer_tensor::Store;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,8 +22,10 @@ const TOKENIZER_SHA256: &str = "tokenizer_sha256";
 const TOKENIZER_TOKENS: &str = "tokenizer_tokens";
 const MODEL_SHA256: &str = "model_sha256";
 const MODEL: &str = "model";
-/// What a folder that is written is called until it is whole.
+/// What the name of a folder begins with until it is whole.
 const UNFINISHED: &str = ".exporting-";
+/// What a folder that is replaced is called: the name of the new one while it was unfinished, and this.
+const REPLACED: &str = "-old";
 
 /// Weights in a folder that was exported.
 #[derive(Clone, Debug)]
@@ -92,79 +97,127 @@ impl RunFolder {
     /// Whether it is a folder of [`RunFolder::export`]: weights alone, and no checkpoints.
     pub fn is_exported(&self) -> bool {
         fs::symlink_metadata(self.path().join(PARAMETERS)).is_ok()
-            && fs::symlink_metadata(self.path().join("checkpoints")).is_err()
+            && fs::symlink_metadata(self.checkpoints_path()).is_err()
     }
 
     /// Writes the parameters of a checkpoint of this run as a folder `to` of their own: `model.safetensors`, `config.json` and
-    /// `tokenizer.json`. The folder appears when it is whole. What is there already is only replaced with `force`, and only if it is
-    /// such a folder, too.
+    /// `tokenizer.json`. The folder appears when it is whole; until then it lies beside it, and `unfinished` is told where, for whoever
+    /// ends the process meanwhile. What is there already is only replaced with `force`, and only if it is such a folder, too. A kill while
+    /// one takes the place of the other leaves the old one as `.exporting-…-old`.
     ///
     /// # Errors
-    /// A checkpoint that is damaged, or belongs to another config or tokenizer; a folder that is there; what the system refuses.
-    pub fn export(&self, checkpoint: &Checkpoint, to: &Path, force: bool) -> Result<Exported, SessionError> {
+    /// A checkpoint that is damaged, or belongs to another config or tokenizer; a folder that is there; what the system refuses. What was
+    /// there is then still there.
+    pub fn export(
+        &self,
+        checkpoint: &Checkpoint,
+        to: &Path,
+        force: bool,
+        unfinished: impl FnOnce(&Path),
+    ) -> Result<Exported, SessionError> {
         checkpoint.verify_parameters()?;
         let (config, tokenizer) = (self.read_config()?, self.read_tokenizer()?);
+        let tokenizer_record = TokenizerRecord::of(&tokenizer)?;
         let belonging = Belonging::new(&config.model, Some(&tokenizer))?;
         checkpoint.belongs_to(self, &belonging)?;
-        let replaces = check_target(to, force)?;
-        let parent = match to.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        fs::create_dir_all(parent).map_err(SessionError::file("create", parent))?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(UNFINISHED);
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-        let unfinished = builder.tempdir_in(parent).map_err(SessionError::file("create", parent))?;
-        let folder = RunFolder::create(unfinished.path())?;
+        let target = Target::look(to, force)?;
+        let new = NewFolder::within(to.parent().unwrap_or(Path::new(".")), UNFINISHED)?;
+        unfinished(new.path());
+        let folder = RunFolder::at(new.path());
         folder.write_config(&config)?;
         folder.write_tokenizer(&tokenizer)?;
         // Whoever measures the weights elsewhere wants to know it as much.
         if let Some(trained_on) = self.read_trained_on()? {
             folder.write_trained_on(&trained_on)?;
         }
-        let own = belonging.tokenizer.as_ref();
         let said = [
             (STEP, checkpoint.step().to_string()),
             (PARAMETERS_SHA256, checkpoint.state::<Value>()?.parameters_sha256),
-            (TOKENIZER_SHA256, own.map(|own| own.sha256.clone()).unwrap_or_default()),
-            (TOKENIZER_TOKENS, tokenizer.vocabulary().to_string()),
+            (TOKENIZER_SHA256, tokenizer_record.sha256),
+            (TOKENIZER_TOKENS, tokenizer_record.tokens.to_string()),
             (MODEL_SHA256, belonging.model_sha256.clone()),
             (MODEL, Value::Object(belonging.model.clone()).to_string()),
         ];
         let said: BTreeMap<String, String> = said.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        copy_with_metadata(&checkpoint.path().join(PARAMETERS), &unfinished.path().join(PARAMETERS), said)?;
-        sync_folder(unfinished.path())?;
-        if replaces {
-            remove(to)?;
-        }
-        rename(unfinished.path(), to)?;
-        let _ = unfinished.keep();
-        sync_folder(parent)?;
+        copy_with_metadata(&checkpoint.path().join(PARAMETERS), &new.path().join(PARAMETERS), said)?;
+        target.give_to(new, to)?;
         Exported::open(&RunFolder::open(to)?)
     }
 }
 
-/// Whether something is there that is to be replaced; what is not ours is not.
-fn check_target(to: &Path, force: bool) -> Result<bool, SessionError> {
-    let Ok(metadata) = fs::symlink_metadata(to) else { return Ok(false) };
-    if !metadata.is_dir() {
-        return Err(SessionError::format(to, "it is there and is no folder: name another"));
+/// What has the name that an exported folder is to have.
+enum Target {
+    /// Nothing, or an empty folder: the system itself refuses to put a folder in the place of one with something in it.
+    Free,
+    /// Exported weights, which nobody else may write to meanwhile.
+    Exported(RunLock),
+}
+
+impl Target {
+    fn look(to: &Path, force: bool) -> Result<Self, SessionError> {
+        let Ok(metadata) = fs::symlink_metadata(to) else { return Ok(Self::Free) };
+        if !metadata.is_dir() {
+            return Err(SessionError::format(to, "it is there and is no folder: name another"));
+        }
+        if names_in(to)?.is_empty() {
+            return Ok(Self::Free);
+        }
+        check_exported(to, to)?;
+        if !force {
+            let message = "it holds exported weights already: name another folder, or say --force";
+            return Err(SessionError::format(to, message));
+        }
+        RunFolder::at(to).lock().map(Self::Exported)
     }
-    let mut names = Vec::new();
-    for entry in fs::read_dir(to).map_err(SessionError::file("list", to))? {
-        names.push(entry.map_err(SessionError::file("list", to))?.file_name());
+
+    fn give_to(self, new: NewFolder, to: &Path) -> Result<(), SessionError> {
+        match self {
+            Self::Free => {
+                // Windows puts no folder in the place of another, not even of an empty one.
+                if cfg!(windows) && fs::symlink_metadata(to).is_ok() {
+                    fs::remove_dir(to).map_err(SessionError::file("replace", to))?;
+                }
+                new.put(to)
+            }
+            Self::Exported(held) => {
+                let mut aside = new.path().as_os_str().to_owned();
+                aside.push(REPLACED);
+                let aside = Path::new(&aside);
+                // Windows renames no folder with an open file in it.
+                let held = if cfg!(windows) { None } else { Some(held) };
+                // It may have taken minutes to get here: somebody may have put something there.
+                new.replace(to, aside, |aside| check_exported(aside, to))?;
+                drop(held);
+                remove(aside)
+            }
+        }
     }
-    // A lock is left by whoever tried to train there.
-    let ours = ["config.json", "tokenizer.json", "trained-on.txt", PARAMETERS, lock::NAME];
-    if let Some(other) = names.iter().find(|name| !ours.iter().any(|own| *name == own)) {
+}
+
+fn names_in(folder: &Path) -> Result<Vec<OsString>, SessionError> {
+    let entries = fs::read_dir(folder).map_err(SessionError::file("list", folder))?;
+    let names: Result<_, _> = entries.map(|entry| entry.map(|entry| entry.file_name())).collect();
+    names.map_err(SessionError::file("list", folder))
+}
+
+/// Whether all that lies in `folder`, which the user knows as `called`, was written by [`RunFolder::export`]. Names alone don't tell: other
+/// programs call their files so, too.
+fn check_exported(folder: &Path, called: &Path) -> Result<(), SessionError> {
+    let foreign = |what: &OsStr| {
         let message =
-            format!("it holds {}, which `export` did not write: name an empty or a new folder", other.display());
-        return Err(SessionError::format(to, message));
+            format!("it holds {}, which `export` did not write: name an empty or a new folder", what.display());
+        SessionError::format(called, message)
+    };
+    // A lock is left by whoever tried to train there.
+    let ours =
+        |name: &OsString| name == PARAMETERS || name == lock::NAME || BESIDE_WEIGHTS.iter().any(|own| name == own);
+    let names = names_in(folder)?;
+    if let Some(other) = names.iter().find(|name| !ours(name)) {
+        return Err(foreign(other));
     }
-    if !names.is_empty() && !force {
-        return Err(SessionError::format(to, "it holds exported weights already: name another folder, or say --force"));
+    if Exported::open(&RunFolder::at(folder)).is_err() {
+        let weights = names.iter().find(|name| *name == PARAMETERS).or(names.first());
+        return Err(foreign(weights.map_or(OsStr::new("nothing"), OsString::as_os_str)));
     }
-    Ok(true)
+    Ok(())
 }

@@ -1,20 +1,17 @@
 //! Live caches of a batch of conversations, and drawing tokens from them. What the tokens mean is not known here.
 
 mod held;
+mod plans;
 
 pub use held::Held;
 
 use crate::{Sampler, SessionError};
-use reformer_model::{ModelConfig, evaluation_inputs, record};
+use plans::{AppendPlan, choose, plan, sizes};
+use reformer_model::{ModelConfig, cache_states, evaluation_inputs};
 use reformer_tensor::op::NO_ROW;
-use reformer_tensor::{
-    Backend, Checks, HostData, HostTensor, Inputs, Plan, PlanOptions, Prepared, RunError, Store, shape,
-};
+use reformer_tensor::{Backend, Checks, HostData, HostTensor, Inputs, RunError, Store, shape};
 use std::ops::ControlFlow;
 use std::time::Instant;
-
-/// Tokens that a prepared plan appends in one run. Long contexts go through the large ones, a reply through the first.
-const PLAN_ROWS: [usize; 5] = [1, 4, 16, 64, 256];
 
 /// A model with the caches of `batch` conversations, its *rows*. Rows know nothing of each other: each starts, grows and is
 /// forgotten on its own, and what it computes is the same bit for bit whatever the others do, and however its tokens
@@ -24,15 +21,11 @@ pub struct Generator {
     plans: Vec<AppendPlan>,
     inputs: Inputs,
     rows: Vec<Row>,
+    /// The names of the states that are caches.
+    caches: Vec<String>,
     max_positions: usize,
     vocabulary: usize,
     stop: fn() -> bool,
-}
-
-struct AppendPlan {
-    rows: usize,
-    chosen: usize,
-    prepared: Box<dyn Prepared>,
 }
 
 #[derive(Clone, Default)]
@@ -124,25 +117,11 @@ impl Generator {
             plans,
             inputs: evaluation_inputs(config),
             rows: vec![Row::default(); batch],
+            caches: cache_states(config, batch).into_iter().map(|(name, ..)| name).collect(),
             max_positions: config.max_positions,
             vocabulary: config.vocabulary,
             stop: || false,
         })
-    }
-
-    /// What a generator for `batch` conversations takes: the model's states and caches once, and of each of its plans what only that
-    /// one has. Kernels' scratch all of them share.
-    ///
-    /// # Errors
-    /// If a plan can't be made.
-    pub fn bytes(backend: &dyn Backend, config: &ModelConfig, batch: usize) -> Result<u64, SessionError> {
-        let (mut states, mut scratch, mut own) = (0, 0, 0u64);
-        for size in sizes(config, batch) {
-            let plan = plan(backend, config, batch, size)?;
-            (states, scratch) = (plan.state_bytes.max(states), plan.scratch_bytes.max(scratch));
-            own = own.saturating_add(plan.peak_bytes().saturating_sub(plan.state_bytes + plan.scratch_bytes));
-        }
-        Ok(own.saturating_add(states).saturating_add(scratch))
     }
 
     /// Draws only from the first `vocabulary` tokens: a model may have room for more than its tokenizer knows.
@@ -210,7 +189,7 @@ impl Generator {
         let work = self.work(appended)?;
         let mut rest = work.as_slice();
         while !rest.is_empty() {
-            let plan = self.choose_plan(rest.len());
+            let plan = choose(&self.plans, rest.len());
             let (now, later) = rest.split_at(rest.len().min(self.plans[plan].rows));
             if let Err(error) = self.run(plan, now) {
                 // The caches' content is undefined now; a first position clears them.
@@ -337,15 +316,6 @@ impl Generator {
         Ok(appended.iter().flat_map(|&(row, tokens)| tokens.iter().map(move |&token| (row, token))).collect())
     }
 
-    /// The smallest plan that takes `count` tokens if they fill more than half of it, else the largest that they fill.
-    fn choose_plan(&self, count: usize) -> usize {
-        match self.plans.iter().position(|plan| plan.rows >= count) {
-            Some(fits) if fits == 0 || 2 * count > self.plans[fits].rows => fits,
-            Some(fits) => fits - 1,
-            None => self.plans.len() - 1,
-        }
-    }
-
     /// Runs one plan over at most as many tokens as it has rows, and takes the last logits of each conversation.
     fn run(&mut self, plan: usize, work: &[(usize, u32)]) -> Result<(), SessionError> {
         let AppendPlan { rows, chosen, prepared } = &mut self.plans[plan];
@@ -388,24 +358,6 @@ impl Generator {
         }
         Ok(())
     }
-}
-
-/// Rows of each plan, and how many of them give logits.
-fn sizes(config: &ModelConfig, batch: usize) -> impl Iterator<Item = (usize, usize)> {
-    let most = config.max_positions.saturating_mul(batch);
-    // At most one row of logits a conversation is needed, and never more than there are tokens.
-    PLAN_ROWS.into_iter().filter(move |&rows| rows == 1 || rows <= most).map(move |rows| (rows, rows.min(batch).max(1)))
-}
-
-fn plan(
-    backend: &dyn Backend,
-    config: &ModelConfig,
-    batch: usize,
-    (rows, chosen): (usize, usize),
-) -> Result<Plan, SessionError> {
-    let program = record::decoding(config, rows, batch, chosen);
-    let options = PlanOptions { scratch_bytes: backend.scratch_bytes(&program), ..PlanOptions::default() };
-    Ok(Plan::new(&program, &options)?)
 }
 
 /// Puts weights that the config stores in halves in the place of those in f32.

@@ -4,6 +4,7 @@ use crate::config::LARGEST_CONFIG;
 use crate::durable::write_atomically;
 use crate::files::Unusable;
 use crate::{Checkpoints, RunConfig, RunLock, SessionError, Tokenizer, TrainedOn, files, lock};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -11,13 +12,26 @@ use std::path::{Path, PathBuf};
 /// Numbered runs are `run-0001` and on.
 const PREFIX: &str = "run-";
 
-/// The folder of a run: `config.json`, `tokenizer.json`, `trained-on.txt`, `metrics.jsonl`, `loss.svg`, `lock`, `checkpoints/`.
+const CONFIG: &str = "config.json";
+const TOKENIZER: &str = "tokenizer.json";
+const TRAINED_ON: &str = "trained-on.txt";
+const METRICS: &str = "metrics.jsonl";
+const PICTURE: &str = "loss.svg";
+/// What an exported folder has of these, beside the weights.
+pub(crate) const BESIDE_WEIGHTS: [&str; 3] = [CONFIG, TOKENIZER, TRAINED_ON];
+
+/// The folder of a run: its [files](RunFolder::FILES), `lock` and `checkpoints/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunFolder {
     path: PathBuf,
 }
 
 impl RunFolder {
+    /// The names of all files that a run writes into its folder, but for the lock.
+    pub const FILES: [&str; 5] = [CONFIG, TOKENIZER, TRAINED_ON, METRICS, PICTURE];
+    /// The name of the folder of its checkpoints.
+    pub const CHECKPOINTS: &str = "checkpoints";
+
     /// The folder with this name, whatever is there.
     pub(crate) fn at(path: &Path) -> Self {
         Self { path: path.to_owned() }
@@ -93,32 +107,37 @@ impl RunFolder {
 
     /// `config.json`.
     pub fn config_path(&self) -> PathBuf {
-        self.path.join("config.json")
+        self.path.join(CONFIG)
     }
 
     /// `tokenizer.json`.
     pub fn tokenizer_path(&self) -> PathBuf {
-        self.path.join("tokenizer.json")
+        self.path.join(TOKENIZER)
     }
 
     /// `metrics.jsonl`.
     pub fn metrics_path(&self) -> PathBuf {
-        self.path.join("metrics.jsonl")
+        self.path.join(METRICS)
     }
 
     /// `loss.svg`.
     pub fn picture_path(&self) -> PathBuf {
-        self.path.join("loss.svg")
+        self.path.join(PICTURE)
     }
 
     /// `trained-on.txt`.
     pub fn trained_on_path(&self) -> PathBuf {
-        self.path.join("trained-on.txt")
+        self.path.join(TRAINED_ON)
+    }
+
+    /// The folder of its checkpoints.
+    pub fn checkpoints_path(&self) -> PathBuf {
+        self.path.join(Self::CHECKPOINTS)
     }
 
     /// The run's checkpoints; the folder need not exist yet.
     pub fn checkpoints(&self) -> Checkpoints {
-        Checkpoints::new(self.path.join("checkpoints"))
+        Checkpoints::new(self.checkpoints_path())
     }
 
     /// Takes the lock that a process holds while it writes to the run.
@@ -130,24 +149,17 @@ impl RunFolder {
     }
 
     /// Removes what a run that never trained has left: its config, tokenizer, lock and the folder itself. Nothing is removed of a run that
-    /// has checkpoints or lines in `metrics.jsonl`, nor anything that is none of a run's own files.
-    pub fn remove_if_untrained(&self) {
+    /// has checkpoints or lines in `metrics.jsonl`, nor anything that is none of a run's own files. Says whether the folder is gone.
+    pub fn remove_if_untrained(&self) -> bool {
         let has_lines = fs::metadata(self.metrics_path()).is_ok_and(|metadata| metadata.len() > 0);
-        if has_lines || fs::symlink_metadata(self.path.join("checkpoints")).is_ok() {
-            return;
+        if has_lines || fs::symlink_metadata(self.checkpoints_path()).is_ok() {
+            return false;
         }
-        let own = [
-            self.config_path(),
-            self.tokenizer_path(),
-            self.trained_on_path(),
-            self.metrics_path(),
-            self.path.join(lock::NAME),
-        ];
-        // What can't be removed stays, and so does the folder then.
-        for path in own {
-            let _ = fs::remove_file(path);
+        // What can't be removed stays, and so does the folder then. A picture is only drawn of a run that trained.
+        for name in [CONFIG, TOKENIZER, TRAINED_ON, METRICS, lock::NAME] {
+            let _ = fs::remove_file(self.path.join(name));
         }
-        let _ = fs::remove_dir(&self.path);
+        fs::remove_dir(&self.path).is_ok()
     }
 
     /// Reads the config.
@@ -202,6 +214,11 @@ impl RunFolder {
     pub fn write_trained_on(&self, trained_on: &TrainedOn) -> Result<(), SessionError> {
         trained_on.save(&self.trained_on_path())
     }
+}
+
+/// Whether a name in a run's folder is one that a run gives.
+pub(crate) fn is_name_of_run(name: &OsStr) -> bool {
+    RunFolder::FILES.into_iter().chain([RunFolder::CHECKPOINTS]).any(|known| name == known)
 }
 
 /// Whatever is named with `prefix` and a number, in order of the numbers.
@@ -259,6 +276,23 @@ mod tests {
         fs::create_dir(runs.join(format!("run-{}", u64::MAX))).unwrap();
         let error = RunFolder::create_numbered(&runs).unwrap_err().to_string();
         assert!(error.contains("run-18446744073709551615: no run can have a higher number: rename it"), "{error}");
+    }
+
+    #[test]
+    fn what_never_trained_is_removed_and_what_did_is_said_to_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(&folder.path().join("run")).unwrap();
+        run.write_config(&config()).unwrap();
+        run.write_tokenizer(&Tokenizer::bytes()).unwrap();
+        drop(run.lock().unwrap());
+        fs::create_dir(run.checkpoints_path()).unwrap();
+        assert!(!run.remove_if_untrained() && run.is_started());
+        fs::remove_dir(run.checkpoints_path()).unwrap();
+        fs::write(run.metrics_path(), "{}\n").unwrap();
+        assert!(!run.remove_if_untrained() && run.is_started());
+        fs::write(run.metrics_path(), "").unwrap();
+        assert!(run.remove_if_untrained() && !run.path().exists());
+        assert!(!run.remove_if_untrained(), "there was nothing to remove");
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Tensors in safetensors files: written from a store and read into one, a tensor at a time. A file is believed in nothing:
-//! its header is held against what is expected before anything large is allocated. Folders are in `checkpoint.rs`.
+//! Tensors in safetensors files: written from a store and read into one, a tensor at a time. Names, shapes, types and sizes in a file's
+//! header are checked before anything large is allocated, so that no file, however it came about, costs more memory than the model has.
+//! Folders are in `checkpoint.rs`.
 
 use crate::{SessionError, files};
 use reformer_model::ModelConfig;

@@ -1,15 +1,16 @@
 //! Text to tokens and back: byte pairs (the `tokenizers` crate) or plain bytes. `decode(encode(x)) = x` for every text.
-//! Streams of text are in `utf8.rs`, dialogues in `dialogue.rs`.
+//! What a file of byte pairs must look like is in `tokenizer/file.rs`, streams of text are in `utf8.rs`, dialogues in `dialogue.rs`.
 //!
 //! Both kinds begin with the special tokens, ids 0 to 3. They stand for no text: no text is ever encoded to one of them
 //! (the literal text `<user>` becomes ordinary tokens), and decoding skips them.
+
+mod file;
 
 use crate::durable::write_atomically;
 use crate::tensors::hexadecimal;
 use crate::{SessionError, files, json};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use std::path::Path;
 use tokenizers::models::TrainerWrapper;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
@@ -32,57 +33,6 @@ const BYTES: usize = 256;
 const SMALLEST_VOCABULARY: usize = SPECIAL_TOKENS.len() + BYTES;
 /// A pair must occur this often to become a token: what occurs once teaches nothing.
 const LEAST_OCCURRENCES: u64 = 2;
-/// What a file must say so that it splits and joins text as this program does.
-const REQUIRED_WORDS: [(&str, &str); 4] =
-    [("/model/type", "BPE"), ("/pre_tokenizer/type", "ByteLevel"), ("/decoder/type", "ByteLevel"), ("/version", "1.0")];
-static REQUIRED: [(&str, Value); 13] = [
-    ("/truncation", Value::Null),
-    ("/padding", Value::Null),
-    ("/normalizer", Value::Null),
-    ("/post_processor", Value::Null),
-    ("/pre_tokenizer/add_prefix_space", Value::Bool(false)),
-    ("/pre_tokenizer/use_regex", Value::Bool(true)),
-    ("/model/dropout", Value::Null),
-    ("/model/unk_token", Value::Null),
-    ("/model/continuing_subword_prefix", Value::Null),
-    ("/model/end_of_word_suffix", Value::Null),
-    ("/model/fuse_unk", Value::Bool(false)),
-    ("/model/byte_fallback", Value::Bool(false)),
-    ("/model/ignore_merges", Value::Bool(false)),
-];
-/// Every key that the library writes: another may mean something to another version of it.
-const KNOWN_KEYS: [(&str, &[&str]); 3] = [
-    (
-        "",
-        &[
-            "version",
-            "truncation",
-            "padding",
-            "added_tokens",
-            "normalizer",
-            "pre_tokenizer",
-            "post_processor",
-            "decoder",
-            "model",
-        ],
-    ),
-    ("/pre_tokenizer", &["type", "add_prefix_space", "trim_offsets", "use_regex"]),
-    (
-        "/model",
-        &[
-            "type",
-            "dropout",
-            "unk_token",
-            "continuing_subword_prefix",
-            "end_of_word_suffix",
-            "fuse_unk",
-            "byte_fallback",
-            "ignore_merges",
-            "vocab",
-            "merges",
-        ],
-    ),
-];
 /// The longest word that byte pairs are learned from, in bytes; of a longer one pieces are. What learning takes grows with the
 /// square of a word: megabytes without a blank would take days.
 const LONGEST_WORD: usize = 256;
@@ -114,13 +64,15 @@ impl Tokenizer {
     }
 
     /// Learns byte pairs from `texts` until there are `vocabulary` tokens, special ones included, or no pair occurs twice
-    /// any more. Words are split as GPT-2 does. The same texts give the same tokenizer, byte for byte.
+    /// any more. Words are split as GPT-2 does. The same texts give the same tokenizer, byte for byte, with any number of `threads`
+    /// (0: one a core).
     ///
     /// # Errors
     /// [`SessionError::Tokenizer`] if `vocabulary` is below 260 (special tokens and single bytes), or the library fails.
     pub fn train_byte_pair<S: AsRef<str> + Send>(
         texts: impl Iterator<Item = S> + Send,
         vocabulary: usize,
+        threads: usize,
     ) -> Result<Self, SessionError> {
         if vocabulary < SMALLEST_VOCABULARY {
             return Err(SessionError::Tokenizer(format!(
@@ -142,7 +94,7 @@ impl Tokenizer {
         library.with_decoder(Some(ByteLevel::new(false, false, true)));
         let pieces = texts.flat_map(|text| short_words(text.as_ref()).map(str::to_owned).collect::<Vec<_>>());
         // In a pool of its own: the library would take rayon's, which panics where the system starts no more threads.
-        let pool = rayon::ThreadPoolBuilder::new().build().map_err(|error| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| {
             SessionError::Tokenizer(format!("the system did not start the threads to learn it with ({error})"))
         })?;
         pool.install(|| library.train(&mut TrainerWrapper::from(trainer), pieces)).map_err(from_library)?;
@@ -188,17 +140,7 @@ impl Tokenizer {
         if value == serde_json::json!({"type": "bytes"}) {
             return Ok(Self::bytes());
         }
-        for (pointer, kind) in REQUIRED_WORDS {
-            require(&value, pointer, &Value::from(kind))?;
-        }
-        for (pointer, known) in KNOWN_KEYS {
-            refuse_unknown_keys(&value, pointer, known)?;
-        }
-        check_added_tokens(&value)?;
-        for (pointer, expected) in &REQUIRED {
-            require(&value, pointer, expected)?;
-        }
-        let pieces = pieces(&value)?;
+        let pieces = file::pieces(&value)?;
         let mut library = tokenizers::Tokenizer::from_bytes(text).map_err(|error| error.to_string())?;
         // Special tokens are never found in a text, whatever it says.
         library.set_encode_special_tokens(true);
@@ -220,9 +162,7 @@ impl Tokenizer {
         if let Kind::BytePair(library) = &self.kind {
             let file: Value = serde_json::from_str(&library.to_string(false).map_err(from_library)?)
                 .map_err(|error| SessionError::Tokenizer(error.to_string()))?;
-            for merge in file.pointer("/model/merges").and_then(Value::as_array).into_iter().flatten() {
-                add(merge_parts(merge).join(" ").as_bytes());
-            }
+            file::merges(&file).for_each(|parts| add(parts.join(" ").as_bytes()));
         }
         Ok(hexadecimal(hash))
     }
@@ -323,102 +263,4 @@ impl std::fmt::Debug for Tokenizer {
 
 fn from_library(error: tokenizers::Error) -> SessionError {
     SessionError::Tokenizer(error.to_string())
-}
-
-fn require(file: &Value, pointer: &str, expected: &Value) -> Result<(), String> {
-    let got = file.pointer(pointer).unwrap_or(&Value::Null);
-    if got == expected {
-        return Ok(());
-    }
-    let field = pointer[1..].replace('/', ".");
-    Err(format!("`{field}` is {got}, expected {expected}: this is not a tokenizer that was trained here"))
-}
-
-fn refuse_unknown_keys(file: &Value, pointer: &str, known: &[&str]) -> Result<(), String> {
-    let keys = file.pointer(pointer).and_then(Value::as_object).into_iter().flat_map(|object| object.keys());
-    match keys.map(String::as_str).find(|key| !known.contains(key)) {
-        Some(key) => {
-            let field = pointer.get(1..).map(|section| format!("{section}.")).unwrap_or_default();
-            Err(format!("`{field}{key}` is unknown: this is not a tokenizer that was trained here"))
-        }
-        None => Ok(()),
-    }
-}
-
-/// The library finds these in a text before anything else: one too many would give tokens that the model does not have.
-fn check_added_tokens(file: &Value) -> Result<(), String> {
-    let added = file.get("added_tokens").and_then(Value::as_array).ok_or("`added_tokens` is missing or no list")?;
-    if added.len() != SPECIAL_TOKENS.len() {
-        return Err(format!(
-            "`added_tokens` has {} tokens, not the {} special ones",
-            added.len(),
-            SPECIAL_TOKENS.len()
-        ));
-    }
-    for (id, (token, name)) in added.iter().zip(SPECIAL_TOKENS).enumerate() {
-        if token["id"] != id || token["content"] != name || token["special"] != true {
-            return Err(format!("`added_tokens` holds {token}, expected the special token {name:?} with the id {id}"));
-        }
-    }
-    Ok(())
-}
-
-/// The bytes of every token, by id, with everything checked that encoding and decoding rely on.
-fn pieces(file: &Value) -> Result<Vec<Vec<u8>>, String> {
-    let vocabulary = file.pointer("/model/vocab").and_then(Value::as_object).ok_or("`model.vocab` is missing")?;
-    let bytes_of = byte_of_letter();
-    let mut pieces: Vec<Option<Vec<u8>>> = vec![None; vocabulary.len()];
-    for (name, id) in vocabulary {
-        let count = pieces.len();
-        let place = id.as_u64().and_then(|id| pieces.get_mut(usize::try_from(id).ok()?));
-        let place = place.ok_or_else(|| {
-            format!("`model.vocab` gives {name:?} the id {id}, beyond the vocabulary of {count} tokens")
-        })?;
-        if place.is_some() {
-            return Err(format!("`model.vocab` gives the id {id} to two tokens, one of them {name:?}"));
-        }
-        let special = SPECIAL_TOKENS.iter().position(|special| special == name);
-        if special.is_some_and(|special| id.as_u64() != Some(special as u64)) {
-            return Err(format!("`model.vocab` gives the special token {name:?} the id {id}"));
-        }
-        let piece: Option<Vec<u8>> = match special {
-            Some(_) => Some(Vec::new()),
-            None => name.chars().map(|letter| bytes_of.get(&letter).copied()).collect(),
-        };
-        *place = Some(piece.ok_or_else(|| format!("`model.vocab` holds {name:?}, which is not made of bytes"))?);
-    }
-    // As many places as tokens, none filled twice: none is empty.
-    let pieces: Vec<Vec<u8>> = pieces.into_iter().flatten().collect();
-    let known = |name: &str| vocabulary.contains_key(name);
-    if let Some(name) = SPECIAL_TOKENS.into_iter().find(|name| !known(name)) {
-        return Err(format!("`model.vocab` lacks the special token {name:?}"));
-    }
-    if let Some((letter, byte)) = bytes_of.iter().find(|(letter, _)| !known(&letter.to_string())) {
-        return Err(format!("`model.vocab` lacks {letter:?}, the byte {byte}"));
-    }
-    let merges = file.pointer("/model/merges").and_then(Value::as_array).ok_or("`model.merges` is missing")?;
-    for merge in merges {
-        let joined = merge_parts(merge).concat();
-        if SPECIAL_TOKENS.contains(&joined.as_str()) {
-            return Err(format!("`model.merges` makes the special token {joined:?} out of text"));
-        }
-    }
-    Ok(pieces)
-}
-
-/// The two parts of a merge, which files write as a list or with a blank between them; no letter of a byte is a blank.
-fn merge_parts(merge: &Value) -> Vec<&str> {
-    match merge {
-        Value::Array(parts) => parts.iter().filter_map(Value::as_str).collect(),
-        other => other.as_str().unwrap_or_default().split(' ').collect(),
-    }
-}
-
-/// Byte-level files spell each byte as a visible letter: printable Latin-1 as itself, the others as U+0100 and on.
-fn byte_of_letter() -> BTreeMap<char, u8> {
-    let visible = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
-    let shown = (0..=u8::MAX).filter(|&byte| visible(byte)).map(|byte| (char::from(byte), byte));
-    let hidden = (0..=u8::MAX).filter(|&byte| !visible(byte));
-    let moved = ('\u{100}'..).zip(hidden);
-    shown.chain(moved).collect()
 }

@@ -20,7 +20,7 @@ const HEADER: &str = "reformer trained-on 1";
 const PARTLY: &str = "partly";
 const DIALOGUE: &str = "dialogue";
 const TEXT: &str = "block";
-/// A line has 47 bytes at most; so many lines are ten million dialogues, or 40 GB of text.
+/// A line has 47 bytes at most; so many lines are ten million dialogues, or 40 GB of text. Of more, some is forgotten.
 const LARGEST_FILE: u64 = 500_000_000;
 /// Ends a turn. No UTF-8 text contains this byte, so that moving a word to the next turn gives another dialogue.
 const END_OF_TURN: [u8; 1] = [0xff];
@@ -65,7 +65,8 @@ impl TrainedOn {
         self.partly |= other.partly;
     }
 
-    /// Whether the run started from one that does not know what it was trained on.
+    /// Whether something is missing: the run started from one that does not know what it was trained on, or it was trained on more than
+    /// the file takes, ten million dialogues or 40 GB of text.
     pub fn is_partly_known(&self) -> bool {
         self.partly
     }
@@ -101,23 +102,36 @@ impl TrainedOn {
         joined
     }
 
-    /// Writes it, a fingerprint a line. Atomic.
+    /// Writes it, a fingerprint a line; of more than fits into a file that can be read again, what fits, marked as a part. Atomic.
     pub(crate) fn save(&self, path: &Path) -> Result<(), SessionError> {
-        let mut text = format!("{HEADER}\n");
-        if self.partly {
-            text += &format!("{PARTLY}\n");
-        }
+        write_atomically(path, self.to_text(LARGEST_FILE).as_bytes())
+    }
+
+    fn to_text(&self, most: u64) -> String {
+        let header = if self.partly { format!("{HEADER}\n{PARTLY}\n") } else { format!("{HEADER}\n") };
+        let mut text = header.clone();
         // Writing to a text never fails.
         for dialogue in &self.dialogues {
             let _ = writeln!(text, "{DIALOGUE} {dialogue:032x}");
         }
         for (length, fingerprints) in &self.blocks {
-            // In their order, so that the same data gives the same file.
-            for block in fingerprints.iter().collect::<BTreeSet<_>>() {
+            // Sorted first: a hash set has another order in each process, and the same data must give the same file.
+            let mut sorted: Vec<_> = fingerprints.iter().collect();
+            sorted.sort_unstable();
+            for block in sorted {
                 let _ = writeln!(text, "{TEXT} {length} {block:032x}");
             }
         }
-        write_atomically(path, text.as_bytes())
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        if text.len() <= most {
+            return text;
+        }
+        let header_now = format!("{HEADER}\n{PARTLY}\n");
+        let room = most.saturating_sub(header_now.len());
+        let lines = &text[header.len()..];
+        // The text is ASCII. Whole lines alone.
+        let kept = lines[..room.min(lines.len())].rfind('\n').map_or(0, |end| end + 1);
+        header_now + &lines[..kept]
     }
 
     /// Reads it; none where the file isn't there, as in runs of before.
@@ -277,6 +291,25 @@ mod tests {
             let error = TrainedOn::load(&path).unwrap_err().to_string();
             assert!(error.contains(&format!("trained-on.txt: line {line}: expected")), "{error}\n{}", text.len());
             assert!(error.len() < 700, "{} bytes", error.len());
+        }
+    }
+
+    #[test]
+    fn of_too_much_what_fits_is_kept_and_marked_as_a_part() {
+        let mut trained_on = TrainedOn::default();
+        let all: Vec<String> = (0..50).map(|number| format!("dialogue {number}")).collect();
+        all.iter().for_each(|said| trained_on.add_dialogue(&dialogue([said, ""])));
+        let whole = trained_on.to_text(LARGEST_FILE);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trained-on.txt");
+        for most in [whole.len(), whole.len() - 1, 1000, 60, 40, 31] {
+            let text = trained_on.to_text(most as u64);
+            assert!(text.len() <= most.max(HEADER.len() + PARTLY.len() + 2), "{} bytes of {most}", text.len());
+            std::fs::write(&path, &text).unwrap();
+            let read = TrainedOn::load(&path).unwrap().unwrap();
+            let known = all.iter().filter(|said| read.has_dialogue(&dialogue([said, ""]))).count();
+            let fits = if most == whole.len() { 50 } else { most.saturating_sub(HEADER.len() + PARTLY.len() + 2) / 42 };
+            assert_eq!((known, read.is_partly_known()), (fits, most < whole.len()), "{most}");
         }
     }
 

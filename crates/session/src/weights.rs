@@ -23,8 +23,16 @@ impl Weights {
         if run.is_exported() {
             return Ok(Self::Exported(Exported::open(run)?));
         }
-        let none = || SessionError::NoCheckpoint { path: run.path().join("checkpoints") };
-        run.checkpoints().newest_model(parameters)?.map(Self::Checkpoint).ok_or_else(none)
+        Self::newest_checkpoint(run, parameters).map(Self::Checkpoint)
+    }
+
+    /// The newest checkpoint of a run, verified as far as a model with these parameters needs it.
+    ///
+    /// # Errors
+    /// As [`Weights::newest`].
+    pub fn newest_checkpoint(run: &RunFolder, parameters: &[TensorSpec]) -> Result<Checkpoint, SessionError> {
+        let none = || SessionError::NoCheckpoint { path: run.checkpoints_path() };
+        run.checkpoints().newest_model(parameters)?.ok_or_else(none)
     }
 
     /// Steps that they were trained for.

@@ -6,7 +6,8 @@ use models::{config, random_store};
 use reformer_cpu::Cpu;
 use reformer_model::{LayerKind, ModelConfig};
 use reformer_session::{
-    Belonging, Changes, LoadedModel, RunConfig, RunFolder, Snapshot, Tokenizer, parameter_specs, parameters_sha256,
+    Belonging, Changes, LoadedModel, RunConfig, RunFolder, SessionError, Snapshot, Tokenizer, parameter_specs,
+    parameters_sha256,
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -17,7 +18,7 @@ fn model() -> ModelConfig {
 }
 
 fn tokenizer(text: &str) -> Tokenizer {
-    Tokenizer::train_byte_pair([text; 9].into_iter(), 280).unwrap()
+    Tokenizer::train_byte_pair([text; 9].into_iter(), 280, 0).unwrap()
 }
 
 /// A run with a checkpoint of step 3.
@@ -134,7 +135,8 @@ fn exported_weights_are_read_alone_and_are_the_same_bit_for_bit() {
     let checkpoint = run.checkpoints().newest_model(&parameter_specs(&model())).unwrap().unwrap();
     fs::remove_file(checkpoint.path().join("optimizer.safetensors")).unwrap();
     let to = folder.path().join("weights");
-    let exported = run.export(&checkpoint, &to, false).unwrap();
+    let export = |to: &Path, force| run.export(&checkpoint, to, force, |_| ());
+    let exported = export(&to, false).unwrap();
     assert_eq!(exported.step, 3);
     let mut names: Vec<_> = fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
@@ -147,11 +149,11 @@ fn exported_weights_are_read_alone_and_are_the_same_bit_for_bit() {
     assert_eq!(hash(&model_of(&alone)), hash(&model_of(&run)));
     assert_eq!(exported.parameters_sha256, hash(&model_of(&run)));
     let bytes = fs::read(to.join("model.safetensors")).unwrap();
-    assert!(run.export(&checkpoint, &to, false).unwrap_err().to_string().contains("say --force"));
-    run.export(&checkpoint, &to, true).unwrap();
+    assert!(export(&to, false).unwrap_err().to_string().contains("say --force"));
+    export(&to, true).unwrap();
     assert_eq!(fs::read(to.join("model.safetensors")).unwrap(), bytes, "the same weights give the same file");
     fs::write(to.join("notes.txt"), "mine").unwrap();
-    let error = run.export(&checkpoint, &to, true).unwrap_err().to_string();
+    let error = export(&to, true).unwrap_err().to_string();
     assert!(error.contains("it holds notes.txt, which `export` did not write"), "{error}");
     assert_eq!(fs::read_to_string(to.join("notes.txt")).unwrap(), "mine");
 
@@ -169,4 +171,62 @@ fn exported_weights_are_read_alone_and_are_the_same_bit_for_bit() {
         fs::write(to.join("model.safetensors"), &bytes[..length]).unwrap();
         refused(&alone, &["model.safetensors is damaged: "]);
     }
+}
+
+/// What `--force` may replace is what `export` wrote, and nothing that merely has such names.
+#[test]
+fn no_folder_of_anybody_else_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(&folder.path().join("run"), true);
+    let checkpoint = run.checkpoints().newest_model(&parameter_specs(&model())).unwrap().unwrap();
+    let to = folder.path().join("to");
+    let export = |force| run.export(&checkpoint, &to, force, |_| ());
+    let names = |folder: &Path| {
+        let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+
+    // Another program's: its weights are a checkpoint's here, which say nothing of `export`.
+    fs::create_dir(&to).unwrap();
+    fs::copy(run.config_path(), to.join("config.json")).unwrap();
+    fs::copy(run.tokenizer_path(), to.join("tokenizer.json")).unwrap();
+    fs::copy(checkpoint.path().join("model.safetensors"), to.join("model.safetensors")).unwrap();
+    let error = export(true).unwrap_err().to_string();
+    assert!(error.contains("it holds model.safetensors, which `export` did not write"), "{error}");
+    assert_eq!(names(&to).len(), 3);
+
+    // A run that has just started, and so has no weights yet.
+    fs::remove_file(to.join("model.safetensors")).unwrap();
+    let lock = RunFolder::create(&to).unwrap().lock().unwrap();
+    let error = export(true).unwrap_err().to_string();
+    assert!(error.contains("which `export` did not write"), "{error}");
+    drop(lock);
+    fs::remove_dir_all(&to).unwrap();
+
+    // Somebody puts something there while the weights are copied: into a new folder, and beside weights that were exported.
+    let meanwhile = |force: bool| {
+        run.export(&checkpoint, &to, force, |unfinished| {
+            assert_eq!(unfinished.parent(), to.parent());
+            fs::create_dir_all(&to).unwrap();
+            fs::write(to.join("theirs.txt"), "keep").unwrap();
+        })
+    };
+    meanwhile(false).unwrap_err();
+    assert_eq!(names(&to), ["theirs.txt"]);
+    fs::remove_file(to.join("theirs.txt")).unwrap();
+    export(false).expect("an empty folder is free");
+    let error = meanwhile(true).unwrap_err().to_string();
+    assert!(error.contains("to: it holds theirs.txt, which `export` did not write"), "{error}");
+    assert_eq!(fs::read_to_string(to.join("theirs.txt")).unwrap(), "keep");
+    assert!(to.join("model.safetensors").exists());
+    fs::remove_file(to.join("theirs.txt")).unwrap();
+
+    // Somebody trains from them, or writes there.
+    let lock = RunFolder::open(&to).unwrap().lock().unwrap();
+    assert!(matches!(export(true), Err(SessionError::Locked { .. })));
+    drop(lock);
+    export(true).unwrap();
+    assert_eq!(names(&to), ["config.json", "model.safetensors", "tokenizer.json"]);
+    assert_eq!(names(folder.path()), ["run", "to"], "something unfinished was left");
 }

@@ -155,6 +155,17 @@ fn what_was_held_begins_again_with_the_same_bits() {
     let neighbour = tokens(10, 6);
     generator.append_many(&[(0, &text[..25]), (1, &neighbour)]).unwrap();
     let held = generator.hold().unwrap();
+    // All that a copy has: every state of the store that is no parameter, and the rows.
+    let (cpu, parameters) = (Cpu::new(1), random_store(&Cpu::new(1), &config, 11));
+    let mut caches = cpu.store();
+    let program = record::decoding(&config, 1, 2, 1);
+    Plan::new(&program, &PlanOptions::default()).unwrap().declare_states(caches.as_mut()).unwrap();
+    for name in parameters.names() {
+        caches.remove(&name);
+    }
+    let states: usize = caches.names().iter().map(|name| 4 * caches.read(name).unwrap().shape.elements()).sum();
+    let rows = 2 * 4 * (config.vocabulary + config.max_positions);
+    assert_eq!(Generator::held_bytes(&config, 2), (states + rows) as u64);
     for _ in 0..2 {
         // Elsewhere, far enough to evict what is needed; and the neighbour is another one meanwhile.
         generator.append(0, &tokens(30, 8)).unwrap();

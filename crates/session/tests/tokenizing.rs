@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use reformer_session::{DIALOGUE, END, SPECIAL_TOKENS, SYSTEM, Speaker, Tokenizer, USER};
 use serde_json::{Value, json};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Sentences that repeat with variations, and texts that look like special tokens.
 fn corpus() -> Vec<String> {
@@ -21,7 +22,7 @@ fn corpus() -> Vec<String> {
 }
 
 static BYTE_PAIR: LazyLock<Tokenizer> =
-    LazyLock::new(|| Tokenizer::train_byte_pair(corpus().into_iter(), 350).unwrap());
+    LazyLock::new(|| Tokenizer::train_byte_pair(corpus().into_iter(), 350, 0).unwrap());
 
 fn survives(text: &str) {
     for tokenizer in [&*BYTE_PAIR, &Tokenizer::bytes()] {
@@ -92,13 +93,25 @@ fn training_twice_gives_equal_bytes() {
         .map(|line| (0..3 + line % 37).map(|at| letters[((line * line + 7 * at * at + at) % 5) as usize]).collect())
         .chain(corpus())
         .collect();
-    let train = |texts: &[String]| Tokenizer::train_byte_pair(texts.iter(), 700).unwrap().to_json().unwrap();
+    let train = |texts: &[String]| Tokenizer::train_byte_pair(texts.iter(), 700, 0).unwrap().to_json().unwrap();
     let first = train(&texts);
     for attempt in 1..6 {
         assert_eq!(train(&texts), first, "training {attempt} differs from the first");
     }
     let backwards: Vec<String> = texts.iter().rev().cloned().collect();
     assert_eq!(train(&backwards), first, "the order of the texts matters");
+}
+
+#[test]
+fn as_many_threads_learn_as_are_asked_for() {
+    for threads in [1, 3] {
+        let most = AtomicUsize::new(0);
+        let texts = corpus();
+        let texts = texts.iter().inspect(|_| _ = most.fetch_max(rayon::current_num_threads(), Ordering::SeqCst));
+        let learned = Tokenizer::train_byte_pair(texts, 350, threads).unwrap();
+        assert_eq!(most.into_inner(), threads);
+        assert_eq!(learned.to_json().unwrap(), BYTE_PAIR.to_json().unwrap(), "with {threads} threads");
+    }
 }
 
 #[test]
@@ -138,9 +151,9 @@ fn unknown_tokens_are_named() {
 
 #[test]
 fn a_vocabulary_below_single_bytes_is_refused() {
-    let error = Tokenizer::train_byte_pair(corpus().into_iter(), 259).unwrap_err().to_string();
+    let error = Tokenizer::train_byte_pair(corpus().into_iter(), 259, 0).unwrap_err().to_string();
     assert!(error.contains("259 is too small") && error.contains("260"), "{error}");
-    assert_eq!(Tokenizer::train_byte_pair(["", ""].into_iter(), 1000).unwrap().vocabulary(), 260);
+    assert_eq!(Tokenizer::train_byte_pair(["", ""].into_iter(), 1000, 0).unwrap().vocabulary(), 260);
 }
 
 #[test]
@@ -169,7 +182,7 @@ fn long_words_and_long_texts_take_no_longer_than_others() {
         (0..2_000_000_u32).map(|at| char::from(b'a' + (at.wrapping_mul(2_654_435_761) >> 29) as u8)).collect();
     let began = std::time::Instant::now();
     for text in [letters, " ".repeat(2_000_000), "\u{e9}word ".repeat(300_000)] {
-        let tokenizer = Tokenizer::train_byte_pair([&text].into_iter(), 300).unwrap();
+        let tokenizer = Tokenizer::train_byte_pair([&text].into_iter(), 300, 0).unwrap();
         let tokens = tokenizer.encode(&text).unwrap();
         assert!(tokens.len() < text.len());
         assert!(tokenizer.decode(&tokens).unwrap() == text, "a text became another");

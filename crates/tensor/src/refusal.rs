@@ -9,10 +9,17 @@ thread_local! {
 
 /// Runs `reserve`, which asks for memory in a way that can fail, and whose caller says what it was for.
 pub fn refusable<R>(reserve: impl FnOnce() -> R) -> R {
-    let before = EXPECTED.replace(true);
-    let result = reserve();
-    EXPECTED.set(before);
-    result
+    let _before = Before(EXPECTED.replace(true));
+    reserve()
+}
+
+/// What was so before, and is again when this goes: at an end or in a panic, which somebody may catch.
+struct Before(bool);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        EXPECTED.set(self.0);
+    }
 }
 
 /// Whether this thread is inside of [`refusable`].
@@ -34,6 +41,12 @@ mod tests {
             assert!(is_refusable(), "the outer one goes on");
             std::thread::scope(|scope| assert!(!scope.spawn(is_refusable).join().unwrap()));
         });
+        assert!(!is_refusable());
+    }
+
+    #[test]
+    fn a_panic_inside_does_not_outlast_it() {
+        std::panic::catch_unwind(|| refusable(|| panic!("on purpose"))).unwrap_err();
         assert!(!is_refusable());
     }
 }

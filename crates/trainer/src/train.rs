@@ -278,7 +278,9 @@ impl Trainer<'_> {
     /// What is due after a step that is not the last. An evaluation that somebody breaks off is still due when the run goes on.
     fn between_steps(&mut self, reporter: &mut Reporter) -> Result<(), TrainError> {
         let mut loss = None;
-        if self.step.is_multiple_of(self.training.evaluate_every) && self.validation.is_some() {
+        // One that is still due is made, though the run may have another interval by now.
+        let is_wanted = self.state.evaluation_due || self.step.is_multiple_of(self.training.evaluate_every);
+        if is_wanted && self.validation.is_some() {
             let began = (self.clock)();
             let Some((part, _)) = self.evaluate(false, reporter)? else { return Ok(()) };
             self.evaluation_seconds = Some((self.clock)() - began);

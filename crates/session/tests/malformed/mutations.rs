@@ -88,7 +88,7 @@ fn no_change_of_bytes_panics_or_passes_for_something_else() {
     let run = Run::new();
     let texts = ["i need a cheap hotel", "a cheap train"];
     let tokenizer = run.run.tokenizer_path();
-    Tokenizer::train_byte_pair(texts.into_iter(), 265).unwrap().save(&tokenizer).unwrap();
+    Tokenizer::train_byte_pair(texts.into_iter(), 265, 0).unwrap().save(&tokenizer).unwrap();
     let newest = run.newest();
     let inside = |name: &str| newest.path().join(name);
     let files = [

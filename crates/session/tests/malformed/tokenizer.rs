@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 static GOOD: LazyLock<String> = LazyLock::new(|| {
     let texts = ["i need a cheap hotel in the centre", "a cheap train to the centre", "the hotel in the north"];
-    Tokenizer::train_byte_pair(texts.into_iter(), 280).unwrap().to_json().unwrap()
+    Tokenizer::train_byte_pair(texts.into_iter(), 280, 0).unwrap().to_json().unwrap()
 });
 
 fn vocabulary(file: &mut Value) -> &mut serde_json::Map<String, Value> {

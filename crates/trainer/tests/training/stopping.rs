@@ -3,9 +3,9 @@
 use crate::fixture::{Run, corpus, model, training};
 use reformer_cpu::Cpu;
 use reformer_tensor::{Backend, DType, Key, StopWish};
-use reformer_trainer::{Control, Event, Outcome, Setup, Start, TrainError, Trainer, evaluate};
+use reformer_trainer::{Control, Event, Outcome, Setup, Start, TrainError, Trainer, TrainingConfig, evaluate};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Runs until the wish was asked for `polls` times, or to the end.
 fn stopped_after(polls: u64, run: &Run) -> (Outcome, u64, Vec<Event>) {
@@ -58,6 +58,36 @@ fn an_evaluation_that_is_broken_off_comes_first_when_the_run_goes_on() {
         assert_eq!(best(&run), best(&uninterrupted), "after {after} polls");
     }
     assert!(in_evaluations > 2, "only {in_evaluations} of them stopped in an evaluation between steps");
+}
+
+#[test]
+fn an_evaluation_that_is_due_is_made_whatever_the_interval_is_by_then() {
+    let whole = tempfile::tempdir().unwrap();
+    let uninterrupted = run(whole.path());
+    uninterrupted.finish(false);
+    let folder = tempfile::tempdir().unwrap();
+    let begun = run(folder.path());
+    let told = AtomicBool::new(false);
+    let wish = || told.load(Ordering::SeqCst);
+    let setup = Setup { stop: &wish, ..begun.setup() };
+    let mut trainer = Trainer::new(setup, Start::Fresh).unwrap();
+    let outcome = trainer.run(&mut |event| {
+        if matches!(event, Event::Step(step) if step.step == 4) {
+            told.store(true, Ordering::SeqCst);
+        }
+        Control::Continue
+    });
+    assert!(matches!(outcome, Ok(Outcome::Stopped { step: 4, .. })), "{outcome:?}");
+    drop(trainer);
+    let other = Run::new(folder.path(), &TrainingConfig { evaluate_every: 3, ..training(10) });
+    other.finish(true);
+    let evaluated = |run: &Run| {
+        let lines = run.metrics().into_iter().filter(|line| line["event"] == "evaluation");
+        lines.map(|line| (line["step"].as_u64().unwrap(), line["loss"].clone())).collect::<Vec<_>>()
+    };
+    let (other, expected) = (evaluated(&other), evaluated(&uninterrupted));
+    assert_eq!(other.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [4, 6, 9, 10]);
+    assert_eq!(other[0], expected[0]);
 }
 
 #[test]

@@ -3,7 +3,8 @@
 
 use crate::config::LARGEST_CONFIG;
 use crate::durable::TEMPORARY_PREFIX;
-use crate::{RunFolder, SessionError, Tokenizer, files, json};
+use crate::run::is_name_of_run;
+use crate::{RunFolder, SessionError, Tokenizer, files, json, lock};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -60,10 +61,10 @@ impl Place {
             return Ok(Self::Empty);
         }
         // In an order that doesn't depend on the file system; files that a run would replace come before others.
-        entries.sort_by_key(|entry| (!is_name_of_run(entry), entry.clone()));
+        entries.sort_by_key(|entry| (!entry.file_name().is_some_and(is_name_of_run), entry.clone()));
         let foreign = entries.iter().find(|entry| !is_leftover(entry));
         // A start takes its lock before it writes anything: a tokenizer without one is not from there.
-        let foreign = foreign.or_else(|| if is_lock(&path.join("lock")) { None } else { entries.first() });
+        let foreign = foreign.or_else(|| if is_lock(&path.join(lock::NAME)) { None } else { entries.first() });
         Ok(foreign.map_or(Self::Leftovers, |entry| Self::Foreign(entry.clone())))
     }
 
@@ -88,20 +89,19 @@ fn is_config(path: &Path) -> bool {
     value.is_some_and(|value| CONFIG_FIELDS.iter().all(|field| value.get(field).is_some()))
 }
 
-fn is_name_of_run(entry: &Path) -> bool {
-    let names = ["config.json", "tokenizer.json", "trained-on.txt", "metrics.jsonl", "loss.svg", "checkpoints"];
-    entry.file_name().is_some_and(|name| names.iter().any(|known| name == *known))
-}
-
 fn is_leftover(entry: &Path) -> bool {
     let is_file = fs::symlink_metadata(entry).is_ok_and(|metadata| metadata.is_file());
-    match entry.file_name().and_then(|name| name.to_str()) {
-        Some("lock") => is_lock(entry),
+    let (Some(folder), Some(name)) = (entry.parent(), entry.file_name()) else { return false };
+    let run = RunFolder::at(folder);
+    if name == lock::NAME {
+        is_lock(entry)
+    } else if entry == run.metrics_path() {
         // It is opened before the config is written, and lines come after.
-        Some("metrics.jsonl") => is_file && fs::metadata(entry).is_ok_and(|metadata| metadata.len() == 0),
-        Some("tokenizer.json") => is_file && Tokenizer::load(entry).is_ok(),
-        Some(name) => is_file && name.starts_with(TEMPORARY_PREFIX),
-        None => false,
+        is_file && fs::metadata(entry).is_ok_and(|metadata| metadata.len() == 0)
+    } else if entry == run.tokenizer_path() {
+        is_file && Tokenizer::load(entry).is_ok()
+    } else {
+        is_file && name.to_str().is_some_and(|name| name.starts_with(TEMPORARY_PREFIX))
     }
 }
 
