@@ -59,6 +59,7 @@ pub fn look(arguments: &TrainArguments) -> anyhow::Result<Option<RunFolder>> {
 /// If another process has it, or it can't be started there as asked.
 pub fn take(run: RunFolder, arguments: &TrainArguments) -> anyhow::Result<Claim> {
     let lock = run.lock()?;
+    run.remove_unfinished();
     let start = Start::find(&run, &lock, arguments.run.resume)?;
     Ok(Claim { run, lock, start, is_new: false })
 }

@@ -14,6 +14,8 @@ use reformer_multiwoz::{
 };
 use std::path::Path;
 
+/// Endings of names that a folder hardly has: who writes one means a file.
+const FILE_ENDINGS: [&str; 6] = ["json", "ndjson", "gz", "txt", "zip", "tsv"];
 /// Duplicates of each kind that are named to people.
 const MOST_NAMED: usize = 20;
 
@@ -157,6 +159,13 @@ fn write_as(data: &Path, to: TargetName, out: &Path, force: bool) -> anyhow::Res
         TargetName::Turns => Target::Turns,
         TargetName::Messages => Target::Messages,
     };
+    let ending = out.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    if !out.is_dir() && ending.is_some_and(|ending| FILE_ENDINGS.contains(&ending.as_str())) {
+        bail!(
+            "--out {}: what is written is a folder, or with turns and messages one .jsonl file: name one of these",
+            typed(out)
+        );
+    }
     let converted = convert_with(source, target, out, &writing(force))
         .map_err(|error| material.say_error(in_the_way(error, out, force)))?;
     let counts: Vec<_> = converted.dialogues.iter().map(|(split, count)| format!("{split} {count}")).collect();

@@ -5,7 +5,7 @@ use crate::output::{self, note};
 use crate::{interrupt, trained};
 use anyhow::Context;
 use reformer_session::{StoredPath, Weights, parameter_specs};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 
 /// Runs the command.
@@ -20,6 +20,9 @@ pub fn run(arguments: &ExportArguments) -> anyhow::Result<()> {
     }
     let specs = parameter_specs(&run.read_config()?.model);
     let newest = Weights::newest_checkpoint(&run, &specs)?;
+    if newest.state::<Value>()?.belongs_to.is_none() {
+        trained::warn_unvouched(&run, newest.step());
+    }
     let to: &Path = &arguments.to;
     let exported = run.export(&newest, to, arguments.force, interrupt::remove_at_an_end);
     let exported = exported.with_context(|| format!("--to {}", to.display()))?;

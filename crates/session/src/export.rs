@@ -97,7 +97,7 @@ impl RunFolder {
     /// Whether it is a folder of [`RunFolder::export`]: weights alone, and no checkpoints.
     pub fn is_exported(&self) -> bool {
         fs::symlink_metadata(self.path().join(PARAMETERS)).is_ok()
-            && fs::symlink_metadata(self.checkpoints_path()).is_err()
+            && self.checkpoints().all().is_ok_and(|all| all.is_empty())
     }
 
     /// Writes the parameters of a checkpoint of this run as a folder `to` of their own: `model.safetensors`, `config.json` and

@@ -63,8 +63,10 @@ impl Place {
         // In an order that doesn't depend on the file system; files that a run would replace come before others.
         entries.sort_by_key(|entry| (!entry.file_name().is_some_and(is_name_of_run), entry.clone()));
         let foreign = entries.iter().find(|entry| !is_leftover(entry));
-        // A start takes its lock before it writes anything: a tokenizer without one is not from there.
-        let foreign = foreign.or_else(|| if is_lock(&path.join(lock::NAME)) { None } else { entries.first() });
+        // A start takes its lock before it writes anything: a tokenizer without one is not from there. Names of files that are being
+        // written are nobody else's.
+        let is_ours = is_lock(&path.join(lock::NAME)) || entries.iter().all(|entry| is_unfinished(entry));
+        let foreign = foreign.or_else(|| if is_ours { None } else { entries.first() });
         Ok(foreign.map_or(Self::Leftovers, |entry| Self::Foreign(entry.clone())))
     }
 
@@ -101,8 +103,15 @@ fn is_leftover(entry: &Path) -> bool {
     } else if entry == run.tokenizer_path() {
         is_file && Tokenizer::load(entry).is_ok()
     } else {
-        is_file && name.to_str().is_some_and(|name| name.starts_with(TEMPORARY_PREFIX))
+        is_unfinished(entry)
     }
+}
+
+/// Whether it is a file that was being written when its process was killed.
+fn is_unfinished(entry: &Path) -> bool {
+    let is_file = fs::symlink_metadata(entry).is_ok_and(|metadata| metadata.is_file());
+    let name = entry.file_name().and_then(|name| name.to_str());
+    is_file && name.is_some_and(|name| name.starts_with(TEMPORARY_PREFIX))
 }
 
 /// Whether a file holds nothing, or the number of a process.

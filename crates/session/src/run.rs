@@ -1,7 +1,7 @@
 //! The folder of a run and the numbered runs beside it. What is inside the files is known elsewhere.
 
 use crate::config::LARGEST_CONFIG;
-use crate::durable::write_atomically;
+use crate::durable::{TEMPORARY_PREFIX, write_atomically};
 use crate::files::Unusable;
 use crate::{Checkpoints, RunConfig, RunLock, SessionError, Tokenizer, TrainedOn, files, lock};
 use std::ffi::OsStr;
@@ -148,6 +148,17 @@ impl RunFolder {
         RunLock::take(&self.path)
     }
 
+    /// Removes files that a killed process of ours was writing here. Only with the run's lock in hand, or where nobody else knows the folder.
+    pub fn remove_unfinished(&self) {
+        // What can't be listed or removed is in nobody's way.
+        for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
+            let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(TEMPORARY_PREFIX));
+            if is_ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
     /// Removes what a run that never trained has left: its config, tokenizer, lock and the folder itself. Nothing is removed of a run that
     /// has checkpoints or lines in `metrics.jsonl`, nor anything that is none of a run's own files. Says whether the folder is gone.
     pub fn remove_if_untrained(&self) -> bool {
@@ -155,6 +166,7 @@ impl RunFolder {
         if has_lines || fs::symlink_metadata(self.checkpoints_path()).is_ok() {
             return false;
         }
+        self.remove_unfinished();
         // What can't be removed stays, and so does the folder then. A picture is only drawn of a run that trained.
         for name in [CONFIG, TOKENIZER, TRAINED_ON, METRICS, lock::NAME] {
             let _ = fs::remove_file(self.path.join(name));
