@@ -76,9 +76,11 @@ fn a_prompt_comes_from_anywhere() {
     generate(&["--prompt-file", "missing"]).refused(&["--prompt-file missing: cannot read it"]);
     generate(&["--prompt-file", "."]).refused(&["it is a folder"]);
     generate(&["--prompt", " \n"]).refused(&["--prompt: it is empty: write what the user says"]);
-    for (bytes, message) in
-        [(&b"caf\xe9"[..], "it is no text in UTF-8 (from byte 4 on)"), (b"\xef\xbb\xbfhi", "byte-order mark")]
-    {
+    for (bytes, message) in [
+        (&b"caf\xe9"[..], "it is no text in UTF-8 (from byte 4 on)"),
+        (b"\xef\xbb\xbfhi", "byte-order mark"),
+        (b"a\0b", "byte 2 is 0"),
+    ] {
         fs::write(folder.join("wrong.txt"), bytes).expect("writable");
         generate(&["--prompt-file", "wrong.txt"]).refused(&["--prompt-file wrong.txt", message]);
     }
