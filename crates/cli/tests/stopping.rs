@@ -150,9 +150,11 @@ fn more_steps_and_other_intervals_are_taken_by_name() {
 fn refused_memory_is_an_error_of_one_line() {
     let folder = shared();
     // Takes gigabytes by its plan, on any machine.
-    let too_much = ["--preset", "chat", "--length", "65536", "--batch", "8", "--steps", "1", "--run", "limited"];
+    let too_much =
+        "train --preset tiny --data dialogues.jsonl --vocabulary 300 --length 65536 --batch 64 --steps 1 --run limited";
+    let too_much: Vec<&str> = too_much.split(' ').collect();
     let commands: [&[&str]; 6] = [
-        &[&["train", "--data", "sample"], &too_much[..]].concat(),
+        &too_much,
         &[&SMALL[..], &["--steps", "1", "--run", "limited", "--quiet"]].concat(),
         &["generate", "--run", "run", "--prompt", "hi", "--max-tokens", "2", "--json"],
         &["evaluate", "--run", "run", "--split", "dev", "--json"],

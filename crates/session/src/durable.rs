@@ -74,11 +74,16 @@ fn write(
     sync_folder(folder)
 }
 
-/// The system's own reason: `tempfile` wraps it to add the temporary name, which nobody has asked about.
+/// The system's own reason: `tempfile` adds the temporary name, which nobody has asked about. Its wrapper hides the reason (its `source` is
+/// the reason's source, which is none), so that the number is only in the text, before the name.
 fn without_name(error: io::Error) -> io::Error {
-    let wrapper = error.get_ref().and_then(|wrapper| wrapper.source());
-    let reason = wrapper.and_then(|reason| reason.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
-    reason.map_or(error, io::Error::from_raw_os_error)
+    if error.raw_os_error().is_some() {
+        return error;
+    }
+    let text = error.to_string();
+    let before_name = text.split(" at path ").next().unwrap_or_default();
+    let number = before_name.rsplit("(os error ").next().and_then(|rest| rest.strip_suffix(')'));
+    number.and_then(|number| number.parse().ok()).map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Renames a file or a folder; a file that has the new name already is replaced, a folder is not.

@@ -3,7 +3,8 @@
 
 use std::collections::HashSet;
 
-/// Fingerprints of pieces.
+/// Fingerprints of pieces. A hash set, since every byte of a text asks it; never iterated but into another set or to sort them, so that its
+/// order reaches nothing.
 pub(crate) type Fingerprints = HashSet<u128>;
 
 /// 2⁶¹ - 1, a prime, modulo which a product is reduced with a shift and an addition.

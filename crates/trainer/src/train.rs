@@ -21,7 +21,6 @@ use std::path::PathBuf;
 const ASSUMED_BYTES_PER_SECOND: f64 = 100e6;
 /// Parameters and two moments, four bytes each.
 const SAVED_BYTES_PER_PARAMETER: f64 = 12.0;
-
 /// What error messages call what is evaluated while training.
 const VALIDATION: &str = "validation";
 
@@ -275,10 +274,10 @@ impl Trainer<'_> {
         reporter.stop || (self.stop)()
     }
 
-    /// What is due after a step that is not the last. An evaluation that somebody breaks off is still due when the run goes on.
+    /// What is due after a step that is not the last. An evaluation that somebody breaks off is still due when the run goes on,
+    /// though the interval may be another by then.
     fn between_steps(&mut self, reporter: &mut Reporter) -> Result<(), TrainError> {
         let mut loss = None;
-        // One that is still due is made, though the run may have another interval by now.
         let is_wanted = self.state.evaluation_due || self.step.is_multiple_of(self.training.evaluate_every);
         if is_wanted && self.validation.is_some() {
             let began = (self.clock)();
