@@ -199,8 +199,8 @@ impl Wanted<'_> {
                 typed(self.run.path())
             )),
             Some(trained_on) if trained_on.is_partly_known() => note(
-                "warning: the run that this one started from does not remember what it was trained on, so the figure may be of text \
-                 that it knows",
+                "warning: the run does not remember all that it was trained on, or that the run was that it started from, so the figure may \
+                 be of text that it knows",
             ),
             Some(_) => {}
         }

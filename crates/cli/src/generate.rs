@@ -27,7 +27,8 @@ pub fn run(arguments: &GenerateArguments) -> anyhow::Result<()> {
     // Before a device is opened, which may take seconds.
     let run = trained::choose(&arguments.run)?;
     let backend = machine::backend(&arguments.machine)?;
-    let model = trained::load_to_talk(&arguments.run, &run, backend.as_ref(), &arguments.changes.changes())?;
+    let model =
+        trained::load_to_talk(&arguments.run, &run, backend.as_ref(), &arguments.changes.changes(), arguments.samples)?;
     let speaks = !trained::is_plain_text(&model.config);
     let (mut generator, tokenizer) = model.into_generator(backend.as_ref(), 1)?;
     interrupt::during(Work::Answering);

@@ -67,8 +67,12 @@ pub fn load_to_talk(
     run: &RunFolder,
     backend: &dyn Backend,
     changes: &Changes,
+    samples: usize,
 ) -> anyhow::Result<LoadedModel> {
-    let bytes = Generator::bytes(backend, &run.read_config()?.model, 1)?;
+    let model = run.read_config()?.model;
+    // Several samples begin at one prompt, of which the caches are kept.
+    let held = if samples > 1 { Generator::held_bytes(&model, 1) } else { 0 };
+    let bytes = Generator::bytes(backend, &model, 1)?.saturating_add(held);
     machine::check_bound("the model with its caches", bytes, machine::BESIDE_READING, "Take a smaller model")?;
     load(choice, run, backend, changes)
 }
