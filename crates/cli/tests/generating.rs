@@ -2,7 +2,9 @@
 
 mod harness;
 
-use harness::{Said, call, call_with, positive, program, shared};
+#[cfg(unix)]
+use harness::program;
+use harness::{Said, call, call_with, positive, shared};
 use serde_json::{Value, json};
 use std::fs;
 use std::sync::OnceLock;

@@ -43,7 +43,10 @@ impl Place {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 // A link that leads nowhere: no folder can be made there.
                 let is_link = fs::symlink_metadata(path).is_ok();
-                return Ok(if is_link { Self::NoFolder } else { Self::Missing });
+                // Windows says the same of what would lie below a file.
+                let around = path.ancestors().skip(1).find_map(|folder| fs::metadata(folder).ok());
+                let is_below_file = around.is_some_and(|metadata| !metadata.is_dir());
+                return Ok(if is_link || is_below_file { Self::NoFolder } else { Self::Missing });
             }
             Err(error) if error.kind() == ErrorKind::NotADirectory => return Ok(Self::NoFolder),
             Err(error) => return Err(SessionError::file("look at", path)(error)),
