@@ -184,7 +184,12 @@ impl Target {
                 aside.push(REPLACED);
                 let aside = Path::new(&aside);
                 // Windows renames no folder with an open file in it.
-                let held = if cfg!(windows) { None } else { Some(held) };
+                let held = if cfg!(windows) {
+                    drop(held);
+                    None
+                } else {
+                    Some(held)
+                };
                 // It may have taken minutes to get here: somebody may have put something there.
                 new.replace(to, aside, |aside| check_exported(aside, to))?;
                 drop(held);
