@@ -13,13 +13,18 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a shell reports for a process that Ctrl-C ended: 128 and the signal's number.
 pub const EXIT_CODE: u8 = 130;
 /// Steps that take less need no warning that one has to end.
 const LONG_STEP: Duration = Duration::from_secs(2);
 
+/// Signals that are nearer to each other are one. Nobody presses Ctrl-C twice in so short a time.
+const SAME_SIGNAL: Duration = Duration::from_millis(200);
+
+/// When the last signal came.
+static LAST: Mutex<Option<Instant>> = Mutex::new(None);
 /// Somebody wants what is going on to stop.
 static WISH: AtomicBool = AtomicBool::new(false);
 /// The [`Work`] that is going on.
@@ -65,14 +70,28 @@ impl Work {
 pub fn install() -> anyhow::Result<()> {
     ctrlc::set_handler(|| {
         let work = Work::now();
-        if work == Work::Preparing || WISH.swap(true, Ordering::SeqCst) {
+        if work == Work::Preparing {
             end(work);
+        }
+        let again = is_again();
+        if WISH.swap(true, Ordering::SeqCst) {
+            if again {
+                end(work);
+            }
+            return;
         }
         if let Some(said) = said(work, Duration::from_millis(STEP.load(Ordering::SeqCst))) {
             note(format_args!("\n{said}"));
         }
     })
     .context("cannot listen for Ctrl-C")
+}
+
+/// Whether this is somebody who wants it at once, and not the first signal over again: `timeout` sends each to the process and to its
+/// group, and a shell may do the same.
+fn is_again() -> bool {
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    last.replace(Instant::now()).is_some_and(|last| last.elapsed() >= SAME_SIGNAL)
 }
 
 /// Ends the process at once.

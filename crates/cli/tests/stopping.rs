@@ -210,3 +210,17 @@ fn weights_are_exported_and_taken_in_the_place_of_a_run() {
     call(folder.path(), &["export", "--run", "run", "--to", to, "--force"]).ended(0);
     call(folder.path(), &["export", "run", "--run", "run", "--to", to]).ended(2);
 }
+
+/// `timeout` sends each signal to the process and to its group: that is one wish, and not two.
+#[test]
+fn a_signal_that_comes_twice_at_once_still_saves() {
+    let folder = folder();
+    let mut child = start(folder.path(), &[&SMALL[..], &["--steps", "5000", "--json", "--run", "run"]].concat());
+    wait_for_step(&mut child, 3);
+    let id = child.id();
+    let sent = Command::new("sh").args(["-c", &format!("kill -TERM {id}; kill -TERM {id}")]).status();
+    assert!(sent.expect("there is a shell").success());
+    let (_, said) = ended(child, 0);
+    assert!(said.contains("stopped and saved at step"), "{said}");
+    assert!(folder.path().join("run/checkpoints").is_dir());
+}

@@ -166,12 +166,21 @@ impl RunFolder {
         if has_lines || fs::symlink_metadata(self.checkpoints_path()).is_ok() {
             return false;
         }
-        self.remove_unfinished();
-        // What can't be removed stays, and so does the folder then. A picture is only drawn of a run that trained.
-        for name in [CONFIG, TOKENIZER, TRAINED_ON, METRICS, lock::NAME] {
-            let _ = fs::remove_file(self.path.join(name));
+        // Another thread of this process may be writing: what it makes meanwhile is met by the next try.
+        const TRIES: usize = 10;
+        for _ in 0..TRIES {
+            self.remove_unfinished();
+            // What can't be removed stays, and so does the folder then. A picture is only drawn of a run that trained.
+            for name in [CONFIG, TOKENIZER, TRAINED_ON, METRICS, lock::NAME] {
+                let _ = fs::remove_file(self.path.join(name));
+            }
+            match fs::remove_dir(&self.path) {
+                Ok(()) => return true,
+                Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+                Err(_) => return false,
+            }
         }
-        fs::remove_dir(&self.path).is_ok()
+        false
     }
 
     /// Reads the config.
