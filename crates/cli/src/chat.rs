@@ -94,10 +94,10 @@ pub fn run(arguments: &ChatArguments) -> anyhow::Result<()> {
     // Before a device is opened, which may take seconds.
     let run = trained::choose(&arguments.run)?;
     let backend = machine::backend(&arguments.machine)?;
-    if trained::is_plain_text(&run.read_config()?) {
+    let model = trained::load_to_talk(&arguments.run, &run, backend.as_ref(), &arguments.changes.changes(), 1)?;
+    if trained::is_plain_text(&model.config) {
         note("this run learned a text and no dialogues: it goes on with what you type, and does not answer");
     }
-    let model = trained::load_to_talk(&arguments.run, &run, backend.as_ref(), &arguments.changes.changes(), 1)?;
     let options = ReplyOptions {
         max_tokens: arguments.sampling.max_tokens,
         sampling: arguments.sampling.options(),

@@ -5,7 +5,7 @@ use crate::handling::Handling;
 use crate::material::Material;
 use crate::output::{self, note};
 use crate::quantities::Bytes;
-use crate::seen::{self, Measured};
+use crate::seen::{self, Counts};
 use crate::texts::{Examples, SplitTexts, refuse_word_pieces};
 use crate::typed::{program, typed};
 use crate::{interrupt, machine, trained};
@@ -14,7 +14,6 @@ use reformer_multiwoz::Split;
 use reformer_session::{LoadedModel, RunFolder, Tokenizer, TrainedOn};
 use reformer_trainer::{Example, TrainingConfig, encode_dialogues, evaluate, evaluation_bytes};
 use serde_json::json;
-use std::path::Path;
 
 /// At least so many tokens run at a time, so that no dialogue of a run with short rows is cut.
 const LEAST_ROWS: usize = 4096;
@@ -108,66 +107,49 @@ impl Wanted<'_> {
         }
         let trained_on = trained_on.unwrap_or_default();
         let included = self.include_trained || !self.is_own;
-        match found.texts {
+        let counted = |count: u64| if is_text { Bytes(count).to_string() } else { count.to_string() };
+        let (examples, dialogues, all, counts) = match found.texts {
             SplitTexts::Dialogues(turns) => {
-                if let Some(count) = found.left_out {
-                    let elsewhere = if self.split == Split::Train { "dev or test" } else { "train" };
-                    let dialogues = if count == 1 { "dialogue that occurs" } else { "dialogues that occur" };
-                    note(format_args!("without {count} {dialogues} in {elsewhere} too"));
-                }
                 let all = turns.len();
-                let Measured { kept, also_in_training, left_out } = seen::dialogues(&trained_on, turns, included);
-                self.tell(
-                    kept.is_empty(),
-                    &found.path,
-                    also_in_training,
-                    left_out,
-                    &format!("{all} dialogues"),
-                    &|count| count.to_string(),
-                )?;
-                Ok(Chosen {
-                    dialogues: Some(kept.len()),
-                    examples: encode_dialogues(tokenizer, &kept)?,
-                    also_in_training: known.then_some(also_in_training),
-                    left_out: left_out + found.left_out.unwrap_or(0) as u64,
-                })
+                let (kept, counts) = seen::dialogues(&trained_on, turns, included);
+                (encode_dialogues(tokenizer, &kept)?, Some(kept.len()), format!("{all} dialogues"), counts)
             }
             SplitTexts::Bytes(text) => {
                 refuse_word_pieces(&found.path, tokenizer)?;
-                let Measured { kept, also_in_training, left_out } = seen::text(&trained_on, &text, included);
-                let all = Bytes(text.len() as u64).to_string();
-                let nothing = kept.is_empty() && !text.is_empty();
-                self.tell(nothing, &found.path, also_in_training, left_out, &all, &|count| Bytes(count).to_string())?;
-                Ok(Chosen {
-                    examples: kept,
-                    dialogues: None,
-                    also_in_training: known.then_some(also_in_training),
-                    left_out,
-                })
+                let (kept, counts) = seen::text(&trained_on, &text, included);
+                (kept, None, counted(text.len() as u64), counts)
             }
+        };
+        if let Some(count) = found.left_out {
+            let elsewhere = if self.split == Split::Train { "dev or test" } else { "train" };
+            let dialogues = if count == 1 { "dialogue that occurs" } else { "dialogues that occur" };
+            note(format_args!("without {count} {dialogues} in {elsewhere} too"));
         }
-    }
-
-    /// Says how much of what is measured was trained on, or that this can't be said.
-    fn tell(
-        &self,
-        nothing: bool,
-        path: &Path,
-        also_in_training: u64,
-        left_out: u64,
-        all: &str,
-        counted: &dyn Fn(u64) -> String,
-    ) -> anyhow::Result<()> {
-        if nothing {
+        if examples.is_empty() && counts.left_out > 0 {
+            let all = match counts.also_in_training {
+                known if known < counts.left_out => format!("at least {} of the {all}", counted(known)),
+                _ => format!("all {all}"),
+            };
             bail!(
-                "the run was trained on all {all} of the {} split of {}, so nothing is left to measure: name other data with --data, \
+                "the run was trained on {all} of the {} split of {}, so nothing is left to measure: name other data with --data, \
                  or measure them all the same with --include-trained",
                 self.split,
-                path.display()
+                found.path.display()
             );
         }
-        let count = counted(also_in_training);
-        match (also_in_training, left_out) {
+        self.tell(&all, &counts, &counted);
+        Ok(Chosen {
+            examples,
+            dialogues,
+            also_in_training: known.then_some(counts.also_in_training),
+            left_out: counts.left_out + found.left_out.unwrap_or(0) as u64,
+        })
+    }
+
+    /// Says how much of what is measured was trained on.
+    fn tell(&self, all: &str, counts: &Counts, counted: &dyn Fn(u64) -> String) {
+        let count = counted(counts.also_in_training);
+        match (counts.also_in_training, counts.left_out) {
             (0, _) => {}
             (_, 0) if self.is_own || self.split == Split::Train => {
                 note(format_args!("of {all} the run was trained on {count}, which are measured too"));
@@ -184,7 +166,6 @@ impl Wanted<'_> {
                 "of {all} the run was trained on {count}, which are left out (--include-trained measures them too)"
             )),
         }
-        Ok(())
     }
 
     fn say_what_is_unknown(&self, trained_on: Option<&TrainedOn>) {

@@ -20,34 +20,32 @@ pub fn remembered(texts: &Texts, init_from: Option<&Path>) -> TrainedOn {
     trained_on
 }
 
-/// What is measured of a split, and how much of the split was trained on.
-pub struct Measured<T> {
-    /// What is left to measure.
-    pub kept: T,
+/// How much of a split was trained on.
+pub struct Counts {
     /// Dialogues, or bytes of a text, of the whole split that the run was trained on.
     pub also_in_training: u64,
-    /// How many of these are not measured.
+    /// How many are not measured: these, and of a text what is too short to tell from them.
     pub left_out: u64,
 }
 
 /// Dialogues without those that were trained on, unless these are to be `included`.
-pub fn dialogues(trained_on: &TrainedOn, mut all: Vec<Turns>, included: bool) -> Measured<Vec<Turns>> {
-    let before = all.len();
-    let known = all.iter().filter(|turns| trained_on.has_dialogue(turns)).count();
-    if !included {
-        all.retain(|turns| !trained_on.has_dialogue(turns));
-    }
-    let left_out = (before - all.len()) as u64;
-    Measured { kept: all, also_in_training: known as u64, left_out }
+pub fn dialogues(trained_on: &TrainedOn, mut all: Vec<Turns>, included: bool) -> (Vec<Turns>, Counts) {
+    let mut also_in_training = 0;
+    all.retain(|turns| {
+        let is_known = trained_on.has_dialogue(turns);
+        also_in_training += u64::from(is_known);
+        included || !is_known
+    });
+    (all, Counts { also_in_training, left_out: if included { 0 } else { also_in_training } })
 }
 
 /// A text in pieces, without the parts that were trained on, unless these are to be `included`: then it is one piece. Where a part
 /// was trained on, what touches it and is shorter than a block may be the rest of what was: it is left out, too.
-pub fn text(trained_on: &TrainedOn, text: &[u8], included: bool) -> Measured<Vec<Example>> {
+pub fn text(trained_on: &TrainedOn, text: &[u8], included: bool) -> (Vec<Example>, Counts) {
     let known = trained_on.known_parts(text);
     let also_in_training = known.iter().map(|part| part.len() as u64).sum();
     if included {
-        return Measured { kept: vec![encode_text(text)], also_in_training, left_out: 0 };
+        return (vec![encode_text(text)], Counts { also_in_training, left_out: 0 });
     }
     let ends = known.iter().map(|part| part.end);
     let begins = known.iter().map(|part| part.start);
@@ -58,7 +56,7 @@ pub fn text(trained_on: &TrainedOn, text: &[u8], included: bool) -> Measured<Vec
         .map(|(begin, end)| encode_text(&text[begin..end]))
         .collect();
     let left_out = text.len() as u64 - kept.iter().map(|piece| piece.bytes).sum::<u64>();
-    Measured { kept, also_in_training, left_out }
+    (kept, Counts { also_in_training, left_out })
 }
 
 #[cfg(test)]
@@ -72,10 +70,10 @@ mod tests {
         let texts = Texts::Dialogues { train: vec![dialogue("a"), dialogue("b")], dev: Vec::new(), left_out: None };
         let trained_on = remembered(&texts, None);
         let all = || vec![dialogue("b"), dialogue("c"), dialogue("b")];
-        let without = dialogues(&trained_on, all(), false);
-        assert_eq!((without.kept, without.also_in_training, without.left_out), (vec![dialogue("c")], 2, 2));
-        let with = dialogues(&trained_on, all(), true);
-        assert_eq!((with.kept, with.also_in_training, with.left_out), (all(), 2, 0));
+        let (kept, without) = dialogues(&trained_on, all(), false);
+        assert_eq!((kept, without.also_in_training, without.left_out), (vec![dialogue("c")], 2, 2));
+        let (kept, with) = dialogues(&trained_on, all(), true);
+        assert_eq!((kept, with.also_in_training, with.left_out), (all(), 2, 0));
     }
 
     #[test]
@@ -87,16 +85,16 @@ mod tests {
         let seen = &old[..2 * BLOCK];
         let new: Vec<u8> = (90_000..91_000).flat_map(number).collect();
         let mixed = [new.as_slice(), seen, b"and this"].concat();
-        let without = text(&trained_on, &mixed, false);
-        assert_eq!(without.kept, [encode_text(&new)]);
+        let (kept, without) = text(&trained_on, &mixed, false);
+        assert_eq!(kept, [encode_text(&new)]);
         // "and this" may be more of what was trained on: it is too short to tell.
         assert_eq!((without.also_in_training, without.left_out), (seen.len() as u64, seen.len() as u64 + 8));
-        let short = text(&trained_on, b"and this", false);
-        assert_eq!((short.kept, short.left_out), (vec![encode_text(b"and this")], 0));
-        let with = text(&trained_on, &mixed, true);
-        assert_eq!((with.kept, with.left_out), (vec![encode_text(&mixed)], 0));
+        let (kept, short) = text(&trained_on, b"and this", false);
+        assert_eq!((kept, short.left_out), (vec![encode_text(b"and this")], 0));
+        let (kept, with) = text(&trained_on, &mixed, true);
+        assert_eq!((kept, with.left_out), (vec![encode_text(&mixed)], 0));
         // What is behind the first nine tenths was not trained on.
         let end = &old[Corpus::train_bytes(old.len())..];
-        assert_eq!(text(&trained_on, end, false).also_in_training, 0);
+        assert_eq!(text(&trained_on, end, false).1.also_in_training, 0);
     }
 }

@@ -82,7 +82,7 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<()> {
     if start == Start::Fresh {
         run.write_tokenizer(&job.tokenizer)?;
     }
-    // A run of before, which doesn't remember, learns it when its data is at hand again.
+    // A run of an earlier version has no such file: it gets one when it goes on, since its data is read then.
     let remembers = start != Start::Fresh && run.trained_on_path().exists();
     let trained_on = (!remembers).then(|| seen::remembered(&job.texts, training.init_from.as_deref()));
     let corpus = job.texts.encode(&job.tokenizer)?;

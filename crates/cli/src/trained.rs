@@ -8,6 +8,7 @@ use crate::run_names::{not_a_run, there};
 use crate::typed::{program, typed};
 use crate::{interrupt, machine};
 use anyhow::bail;
+use reformer_model::ModelConfig;
 use reformer_session::{Changes, Generator, LoadedModel, RunConfig, RunFolder, SessionError};
 use reformer_tensor::Backend;
 use std::path::Path;
@@ -42,15 +43,16 @@ pub fn load(
     backend: &dyn Backend,
     changes: &Changes,
 ) -> anyhow::Result<LoadedModel> {
-    fits(run, machine::free_bytes())?;
-    let trained_with = run.read_config()?.model.rounds;
+    let trained = run.read_config()?.model;
+    fits(run, &trained, machine::free_bytes())?;
     let mut model = LoadedModel::open(run, backend, changes)?;
     model.stop = interrupt::wished;
     if !model.is_vouched_for {
         warn_unvouched(run, model.step);
     }
-    if let Some(rounds) = changes.rounds.filter(|&rounds| rounds != trained_with) {
-        note(format_args!("with {rounds} hash rounds instead of the {trained_with} that the run was trained with"));
+    if let Some(rounds) = changes.rounds.filter(|&rounds| rounds != trained.rounds) {
+        let usual = trained.rounds;
+        note(format_args!("with {rounds} hash rounds instead of the {usual} that the run was trained with"));
     }
     if choice.run.is_none() {
         note(format_args!("run {}, step {}", run.path().display(), model.step));
@@ -87,8 +89,8 @@ pub fn warn_unvouched(run: &RunFolder, step: u64) {
 }
 
 /// Refuses a run whose parameters alone are more than memory holds, before anything of them is read.
-fn fits(run: &RunFolder, free: u64) -> anyhow::Result<()> {
-    let count = run.read_config()?.model.parameter_count();
+fn fits(run: &RunFolder, model: &ModelConfig, free: u64) -> anyhow::Result<()> {
+    let count = model.parameter_count();
     let bytes = count.saturating_mul(size_of::<f32>() as u64);
     if bytes > free {
         bail!(
@@ -118,8 +120,6 @@ pub fn is_plain_text(config: &RunConfig) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reformer_model::ModelConfig;
-    use serde_json::json;
 
     #[test]
     fn a_model_that_memory_does_not_hold_is_refused_before_it_is_read() {
@@ -127,9 +127,8 @@ mod tests {
         let run = RunFolder::create(folder.path()).expect("a run");
         let model = ModelConfig::tiny();
         let bytes = 4 * model.parameter_count();
-        run.write_config(&RunConfig::new(model, json!({}), json!({}))).expect("written");
-        assert!(fits(&run, bytes).is_ok());
-        let error = fits(&run, bytes - 1).expect_err("a byte too few").to_string();
+        assert!(fits(&run, &model, bytes).is_ok());
+        let error = fits(&run, &model, bytes - 1).expect_err("a byte too few").to_string();
         assert!(error.contains("config.json: `model` has") && error.contains("of memory are free"), "{error}");
     }
 }

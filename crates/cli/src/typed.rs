@@ -55,7 +55,7 @@ fn quoted(path: &Path, text: Option<&str>, before: &str) -> String {
         _ => {
             let byte = |&byte: &u8| match byte {
                 b'%' => "%%".to_owned(),
-                // A shell that one types to takes `!` for a command of before, between double quotes too.
+                // A shell that one types to takes `!` for an earlier command, between double quotes too.
                 b'\'' | b'\\' | b'!' => format!("\\{byte:03o}"),
                 b' '..=b'~' => char::from(byte).to_string(),
                 // Three octal digits: a hexadecimal number would go on into what follows.

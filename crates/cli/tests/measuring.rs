@@ -113,7 +113,7 @@ fn of_a_text_what_was_trained_on_is_left_out() {
     let evaluate = |more: &[&str]| call(folder.path(), &[&["evaluate", "--run", "run", "--json"], more].concat());
     assert_eq!(counts(&evaluate(&[]).ended(0)), [Value::Null, json!(0), json!(0)]);
     evaluate(&["--split", "train"]).refused(&["was trained on all", "KiB of the train split", "--include-trained"]);
-    // Text of before in the last twentieth of a longer one.
+    // Text that was trained on in the last twentieth of a longer one.
     let new: String = (0..40_000).map(|number| format!("{:x} ", number * 104_729 % 99_991)).collect();
     fs::write(folder.path().join("b.txt"), new + &text[300..9_000]).expect("writable");
     let said = evaluate(&["--data", "b.txt"]).ended(0);

@@ -134,7 +134,7 @@ impl TrainedOn {
         header_now + &lines[..kept]
     }
 
-    /// Reads it; none where the file isn't there, as in runs of before.
+    /// Reads it; none where the file isn't there, as in runs of earlier versions.
     pub(crate) fn load(path: &Path) -> Result<Option<Self>, SessionError> {
         let text = match files::read_text(path, LARGEST_FILE) {
             Ok(text) => text,
